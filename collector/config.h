@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "shared/base/result.h"
+#include "shared/config/settings.h"
+#include "shared/event/schema.h"
+#include "shared/http/server.h"
+#include "shared/mqtt/client.h"
+
+namespace tributary::collector {
+
+struct PipelineConfig {
+  std::string name;
+  Schema schema;
+  std::string stream = "embedded:";
+  std::string topic;
+  std::string group;
+  std::string store = "sqlite:";  // "sqlite:" is <data>/<name>.db, "sqlite:/path/file.db" that file
+  std::string table;
+};
+
+struct Config {
+  bool ingest = true;
+  bool persist = true;
+  bool query = true;
+  std::filesystem::path data;
+
+  struct Mqtt {
+    bool enabled = true;  // url = "" turns it off
+    MqttOptions options;  // client_id is empty here: it is kept in `data`
+    std::string share;    // empty: a subscription of its own
+    std::vector<std::string> receipt_topics{"tributary/+/receipts"};
+  } mqtt;
+
+  struct Http {
+    HttpServerOptions options;
+    std::chrono::milliseconds ingest_timeout{10'000};
+    std::uint64_t queue_bytes_max = 256U << 20;  // bodies that wait, in sum
+  } http;
+
+  std::vector<PipelineConfig> pipelines;  // the first is the default one
+  std::vector<std::string> notes;         // what a user may want to know at the start, one a line
+};
+
+// errc::invalid_argument with every mistake, one a line.
+Result<Config> read_config(const Settings& settings, const std::map<std::string, std::string>& environment);
+
+}  // namespace tributary::collector

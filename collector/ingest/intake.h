@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "collector/pipeline.h"
+#include "shared/base/clock.h"
+#include "shared/event/codec.h"
+
+namespace tributary::collector {
+
+// Where a record came from.
+struct Origin {
+  std::string_view source;  // "mqtt", "http"
+  std::string_view topic;   // MQTT topic
+  std::string_view edge;
+  Id log;
+  Sequence sequence;
+};
+
+// The door of one pipeline's stream, for one thread: validates records, appends them, and tells when
+// each is durable. What the stream fails to take is appended again until it is taken, so the only
+// end of a record is `durable`.
+class Intake {
+ public:
+  Intake(Pipeline& pipeline, const Clock& clock);
+  ~Intake();
+
+  // Appends the record when it is valid. `record` must stay alive until it is durable.
+  // False when the stream has no room: poll(), then offer it again.
+  std::expected<bool, Problem> offer(std::string_view record, const Origin& origin, std::uint64_t token);
+  // Puts the record among the dead letters. False as above.
+  bool offer_dead_letter(std::string_view record, const Origin& origin, std::string_view reason,
+                         const Problem& problem, std::uint64_t token);
+
+  // The tokens of what became durable; waits up to `wait` for the first one.
+  std::vector<std::uint64_t> poll(std::chrono::milliseconds wait);
+  [[nodiscard]] std::size_t in_flight() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tributary::collector

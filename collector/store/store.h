@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collector/outcome.h"
+#include "shared/base/result.h"
+#include "shared/base/timestamp.h"
+#include "shared/event/event.h"
+#include "shared/event/schema.h"
+#include "shared/observe/health.h"
+
+namespace tributary::collector {
+
+// A place in the order of every query: by time, then by the key's bytes (Event::key). It names the
+// last event that was given out, so that what is inserted meanwhile moves nothing.
+struct Keyset {
+  Timestamp time;
+  std::string key;
+
+  auto operator<=>(const Keyset&) const = default;
+  // URL-safe text for the parameter `cursor`; opaque to clients. FORMAT: see keyset.cpp.
+  [[nodiscard]] std::string text() const;
+  static std::optional<Keyset> parse(std::string_view text);
+};
+
+// One field must have one value. `value` is as it stands in a URL: the store compares it as the
+// field's declared type (a time as an instant, a UUID in any case, a number by value); a field that
+// the schema doesn't declare matches as a string, or as a number, true or false when it is one.
+struct Filter {
+  std::string field;  // a top-level member's name
+  std::string value;
+};
+
+struct Query {
+  std::vector<Filter> filters;          // all must hold
+  std::optional<Timestamp> start;       // start ≤ time
+  std::optional<Timestamp> end;         // time < end
+  bool descending = false;
+  std::size_t limit = 100;
+  std::optional<Keyset> after;          // go on behind it, in the direction of the query
+  bool meta = false;                    // with the member `_tributary`
+};
+
+struct Page {
+  std::vector<std::string> events;  // JSON objects, in order
+  std::optional<Keyset> next;       // there are more behind it
+};
+
+// Where events end and are queried. write() by one thread at a time, the rest by any thread.
+class Store {
+ public:
+  virtual ~Store() = default;
+  // One outcome for each event, in the same order. What is `stored` or `duplicate` is durable on
+  // return. No two of the events have the same key. When the store is down all are `retry`.
+  virtual std::vector<Outcome> write(std::span<const Event> events) = 0;
+  // errc::invalid_argument names the filter that can't be ("sensor_id=…: …"); errc::unavailable.
+  virtual Result<Page> query(const Query& query) = 0;
+  virtual HealthCheck health() const = 0;
+};
+
+}  // namespace tributary::collector

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "collector/outcome.h"
+#include "shared/log/envelope.h"
+#include "shared/log/log.h"
+#include "shared/observe/health.h"
+
+namespace tributary::collector {
+
+// One record on its way into a stream. All views must live until append() returns.
+struct Record {
+  Envelope envelope;
+  std::string_view partition_key;  // records of one key keep their order
+  std::uint64_t token = 0;         // the caller's own name for it, which the delivery brings back
+};
+
+// The record is durable, or (error) it is not in the stream: append it again. Deliveries of one
+// producer come in any order.
+struct Delivery {
+  std::uint64_t token = 0;
+  std::error_code error;
+};
+
+// The way into a stream, for one thread: every thread that appends has a producer of its own.
+class Producer {
+ public:
+  virtual ~Producer() = default;
+  // Takes the record over (its bytes are copied). errc::queue_full: poll() until there is room.
+  // errc::too_large: it can never be taken.
+  virtual Result<void> append(const Record& record) = 0;
+  // What became durable or failed since the last call; waits up to `wait` for the first one.
+  virtual std::vector<Delivery> poll(std::chrono::milliseconds wait) = 0;
+};
+
+// Records of a stream in order, for one consumer.
+struct Batch {
+  struct Entry {
+    Envelope envelope;  // its views point into `records`
+    std::int32_t partition = 0;
+    std::uint64_t offset = 0;
+    bool damaged = false;  // no envelope could be read: the bytes are in envelope.event
+  };
+  std::vector<Entry> entries;
+  // Sequences that the stream lost to damage; each counts as `rejected` when the batch is settled.
+  std::vector<SequenceRange> missing;
+  SequenceRange range;  // all that this batch settles
+  Records records;
+};
+
+// The way out of a stream, for one group of consumers and one thread.
+class Consumer {
+ public:
+  virtual ~Consumer() = default;
+  // The records after the last batch that this consumer received; waits up to `wait` for the first,
+  // and gives an empty batch when none came. Failures are passing: wait and call again.
+  virtual Result<Batch> receive(BatchLimit limit, std::chrono::milliseconds wait) = 0;
+  // Every entry of the batch has come to its end: outcomes[i] is that of entries[i], none is
+  // `retry`. Durable on return, and with it the totals. Batches settle in the order of receive().
+  virtual Result<void> settle(const Batch& batch, std::span<const Outcome> outcomes) = 0;
+};
+
+// One dead letter as it is listed. The texts are copies.
+struct DeadLetter {
+  std::uint64_t sequence = 0;
+  std::string reason, detail, topic, pipeline, source, edge;
+  std::int32_t partition = 0;
+  std::uint64_t offset = 0;
+  Timestamp received_at;
+  std::string event;  // the original bytes
+};
+
+// A pipeline's durable queue between ingest and persister, with its dead letters. Any thread may
+// call its own functions; what they make belongs to one thread each and must not outlive it.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  virtual std::unique_ptr<Producer> make_producer() = 0;
+  virtual std::unique_ptr<Producer> make_dead_letter_producer() = 0;
+  virtual std::unique_ptr<Consumer> make_consumer() = 0;  // one at a time
+
+  virtual Account account() const = 0;
+  // Dead letters after `after` (0: from the oldest kept), oldest first.
+  virtual Result<std::vector<DeadLetter>> dead_letters(std::uint64_t after, std::size_t most) const = 0;
+  virtual HealthCheck health() const = 0;
+};
+
+}  // namespace tributary::collector

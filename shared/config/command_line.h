@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/config/settings.h"
+
+namespace tributary {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;  // at run time
+inline constexpr int kExitUsage = 2;   // wrong usage or configuration
+
+struct Command {
+  std::string name;         // "run"
+  std::string description;  // one line for --help
+};
+
+// What the user asked for. All commands take --config FILE, --set KEY=VALUE (repeatable),
+// --log-format json|text and --help, before or after the command.
+struct CommandLine {
+  std::string command;
+  std::vector<std::string> arguments;  // after the command, for commands that have sub-commands
+  std::string config_file;
+  std::vector<std::string> sets;
+  std::string log_format;  // empty: text on a terminal, else json
+};
+
+// The parsed command line; or, after --help, --version or a mistake (whose text and the way out it
+// prints), the exit status. Without a command the mistake names the commands.
+struct CommandLineOutcome {
+  std::optional<CommandLine> command_line;
+  int exit_status = kExitOk;
+};
+
+CommandLineOutcome parse_command_line(int argc, const char* const* argv, const std::string& program,
+                                      const std::string& description, const std::vector<Command>& commands,
+                                      const std::string& version);
+
+}  // namespace tributary

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "shared/base/timestamp.h"
+#include "shared/event/problem.h"
+#include "shared/event/schema.h"
+
+namespace tributary {
+
+// Adds one key field of an event in the order-preserving encoding of CANONICAL.md; its times and
+// UUIDs are in canonical form already. A problem when it is missing or of another type.
+std::optional<Problem> append_key_field(const nlohmann::json& event, const SchemaField& field,
+                                        std::string& to);
+
+}  // namespace tributary
