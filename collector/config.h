@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,10 @@ struct Config {
   } http;
 
   std::vector<PipelineConfig> pipelines;  // the first is the default one
-  std::vector<std::string> notes;         // what a user may want to know at the start, one a line
 };
+
+// The file of a pipeline whose store is SQLite.
+std::filesystem::path sqlite_file(const Config& config, const PipelineConfig& pipeline);
 
 // errc::invalid_argument with every mistake, one a line.
 Result<Config> read_config(const Settings& settings, const std::map<std::string, std::string>& environment);

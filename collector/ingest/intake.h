@@ -6,7 +6,6 @@
 #include <functional>
 #include <memory>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "collector/pipeline.h"
@@ -24,12 +23,15 @@ struct Origin {
   Sequence sequence;
 };
 
-// The door of one pipeline's stream, for one thread: validates records, appends them, and tells when
-// each is durable. What the stream fails to take is appended again until it is taken, so the only
-// end of a record is `durable`.
+// The door of one stream, for one thread: validates records, appends them, and tells when each is
+// durable. What the stream fails to take is appended again until it is taken, so the only end of a
+// record is `durable`.
 class Intake {
  public:
   Intake(Pipeline& pipeline, const Clock& clock);
+  // A door for dead letters alone: offer() must not be called.
+  Intake(Stream& stream, const Clock& clock);
+  Intake(Intake&&) noexcept;
   ~Intake();
 
   // Appends the record when it is valid. `record` must stay alive until it is durable.

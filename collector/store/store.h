@@ -29,22 +29,29 @@ struct Keyset {
   static std::optional<Keyset> parse(std::string_view text);
 };
 
+// One page holds at most so many events, whatever its limit says, and no more events once it has so
+// many bytes (but always one): a query takes constant memory.
+inline constexpr std::size_t kPageEventsMax = 10'000;
+inline constexpr std::size_t kPageBytesMax = 4U << 20;
+
 // One field must have one value. `value` is as it stands in a URL: the store compares it as the
-// field's declared type (a time as an instant, a UUID in any case, a number by value); a field that
-// the schema doesn't declare matches as a string, or as a number, true or false when it is one.
+// field's declared type (a time as an instant, a UUID in any case, a number by value); a field to
+// which the schema gives no single scalar type matches as a string, or as a number, true or false
+// when the text is one.
 struct Filter {
   std::string field;  // a top-level member's name
   std::string value;
 };
 
+// The braces let a caller name some members only, without a warning.
 struct Query {
-  std::vector<Filter> filters;          // all must hold
-  std::optional<Timestamp> start;       // start ≤ time
-  std::optional<Timestamp> end;         // time < end
+  std::vector<Filter> filters{};     // all must hold
+  std::optional<Timestamp> start{};  // start ≤ time
+  std::optional<Timestamp> end{};    // time < end
   bool descending = false;
-  std::size_t limit = 100;
-  std::optional<Keyset> after;          // go on behind it, in the direction of the query
-  bool meta = false;                    // with the member `_tributary`
+  std::size_t limit = 100;        // from 1
+  std::optional<Keyset> after{};  // go on behind it, in the direction of the query
+  bool meta = false;              // with the member `_tributary`
 };
 
 struct Page {
@@ -59,7 +66,8 @@ class Store {
   // One outcome for each event, in the same order. What is `stored` or `duplicate` is durable on
   // return. No two of the events have the same key. When the store is down all are `retry`.
   virtual std::vector<Outcome> write(std::span<const Event> events) = 0;
-  // errc::invalid_argument names the filter that can't be ("sensor_id=…: …"); errc::unavailable.
+  // errc::invalid_argument names the filter that can't be ("sensor_id=…: …"); errc::unavailable;
+  // errc::timed_out says how to ask for less.
   virtual Result<Page> query(const Query& query) = 0;
   virtual HealthCheck health() const = 0;
 };

@@ -38,7 +38,8 @@ class Producer {
   // Takes the record over (its bytes are copied). errc::queue_full: poll() until there is room.
   // errc::too_large: it can never be taken.
   virtual Result<void> append(const Record& record) = 0;
-  // What became durable or failed since the last call; waits up to `wait` for the first one.
+  // What became durable or failed since the last call; waits up to `wait` for the first one, also
+  // when nothing is on its way.
   virtual std::vector<Delivery> poll(std::chrono::milliseconds wait) = 0;
 };
 
@@ -55,6 +56,8 @@ struct Batch {
   std::vector<SequenceRange> missing;
   SequenceRange range;  // all that this batch settles
   Records records;
+
+  [[nodiscard]] bool empty() const { return entries.empty() && missing.empty(); }
 };
 
 // The way out of a stream, for one group of consumers and one thread.
@@ -65,7 +68,9 @@ class Consumer {
   // and gives an empty batch when none came. Failures are passing: wait and call again.
   virtual Result<Batch> receive(BatchLimit limit, std::chrono::milliseconds wait) = 0;
   // Every entry of the batch has come to its end: outcomes[i] is that of entries[i], none is
-  // `retry`. Durable on return, and with it the totals. Batches settle in the order of receive().
+  // `retry`. Durable on return, and with it the totals. Batches settle in the order of receive();
+  // one that failed to settle is settled again before any other. A batch of nothing but `missing`
+  // is settled too, with no outcomes.
   virtual Result<void> settle(const Batch& batch, std::span<const Outcome> outcomes) = 0;
 };
 
@@ -89,8 +94,10 @@ class Stream {
   virtual std::unique_ptr<Consumer> make_consumer() = 0;  // one at a time
 
   virtual Account account() const = 0;
-  // Dead letters after `after` (0: from the oldest kept), oldest first.
-  virtual Result<std::vector<DeadLetter>> dead_letters(std::uint64_t after, std::size_t most) const = 0;
+  // Dead letters after `after` (0: from the oldest kept), oldest first; fewer than `most` only when
+  // there are no more.
+  virtual Result<std::vector<DeadLetter>> dead_letters(std::uint64_t after,
+                                                       std::size_t most) const = 0;
   virtual HealthCheck health() const = 0;
 };
 

@@ -9,7 +9,7 @@
 
 namespace tributary::edge {
 
-// One event of the sensor's pipeline, as JSON text.
+// One event of the sensor's pipeline, as JSON text without line breaks (it travels as a line).
 struct Reading {
   std::string json;
 };
@@ -22,8 +22,12 @@ class Sensor {
   // A failure costs this sample; the sensor is asked again when the next one is due.
   virtual Result<Reading> sample(Timestamp now) = 0;
   // From one sample being due to the next one; zero: as fast as the buffer takes them; nothing:
-  // there are no more.
+  // there are no more. Before the first sample, which is due at once, it only tells whether there
+  // is one.
   virtual std::optional<std::chrono::nanoseconds> interval() const = 0;
+  // Whether samples whose time passed while the program stood still are left out (a live sensor:
+  // they would all give the same value), or taken late (a recording: each row is wanted).
+  virtual bool skips_late_samples() const { return true; }
 };
 
 }  // namespace tributary::edge

@@ -13,29 +13,32 @@ inline constexpr int kExitFailed = 1;  // at run time
 inline constexpr int kExitUsage = 2;   // wrong usage or configuration
 
 struct Command {
-  std::string name;         // "run"
-  std::string description;  // one line for --help
+  std::string name;            // "run"
+  std::string description;     // one line for --help
+  std::string arguments = {};  // what may follow it, for --help: "list [PIPELINE]"; empty: nothing
 };
 
 // What the user asked for. All commands take --config FILE, --set KEY=VALUE (repeatable),
 // --log-format json|text and --help, before or after the command.
 struct CommandLine {
   std::string command;
-  std::vector<std::string> arguments;  // after the command, for commands that have sub-commands
+  std::vector<std::string> arguments;  // after the command
   std::string config_file;
   std::vector<std::string> sets;
   std::string log_format;  // empty: text on a terminal, else json
 };
 
-// The parsed command line; or, after --help, --version or a mistake (whose text and the way out it
-// prints), the exit status. Without a command the mistake names the commands.
+// The parsed command line; or, after --help or --version (printed on standard output) or a mistake
+// (on standard error, with the way out), the exit status. Without a command, or with an unknown
+// one, the mistake names the commands.
 struct CommandLineOutcome {
   std::optional<CommandLine> command_line;
   int exit_status = kExitOk;
 };
 
 CommandLineOutcome parse_command_line(int argc, const char* const* argv, const std::string& program,
-                                      const std::string& description, const std::vector<Command>& commands,
+                                      const std::string& description,
+                                      const std::vector<Command>& commands,
                                       const std::string& version);
 
 }  // namespace tributary

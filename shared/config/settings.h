@@ -16,6 +16,9 @@
 
 namespace tributary {
 
+struct SettingNode;
+struct SettingTree;
+
 // Where settings come from, weakest first: the file, `.env` in the working directory, the
 // environment, --set. Defaults are the reader's.
 struct SettingSources {
@@ -24,6 +27,12 @@ struct SettingSources {
   std::string dotenv_file = ".env";                // read when it exists
   std::vector<std::string> sets;                   // "key.path=value"
 };
+
+// A variable's name gives the key: TRIBUTARY_MQTT__URL is mqtt.url ('__' for the dot, in any case,
+// '_' also for '-'); TRIBUTARY_TEST_… is left to tests. A value there or after --set is TOML if it
+// parses, else a string; where a string is asked for it is a string in any case, and alone it is a
+// list. `key.NAME.member` is the member of the [[key]] of that name, `key.0.member` that of the
+// first one.
 
 // One table of the settings, and by it the whole tree. Reading a key marks it as known; a key that
 // nobody read is a mistake. Nothing throws and nothing stops at the first mistake: bad values are
@@ -60,36 +69,44 @@ class Settings {
   std::chrono::milliseconds duration(std::string_view key, std::chrono::milliseconds absent,
                                      std::chrono::milliseconds least,
                                      std::chrono::milliseconds most) const;
-  std::vector<std::string> strings(std::string_view key, std::vector<std::string> absent = {}) const;
+  std::vector<std::string> strings(std::string_view key,
+                                   std::vector<std::string> absent = {}) const;
 
   // A sub-table, empty when absent.
   Settings table(std::string_view key) const;
   bool has(std::string_view key) const;
-  // The tables of [[key]], in order.
+  // The tables of [[key]], in order; none when only the environment or --set speak of the key.
   std::vector<Settings> tables(std::string_view key) const;
   // The tables of [[key]] whose member `name` names each; `--set key.NAME.member=…` and
   // TRIBUTARY_KEY__NAME__MEMBER change the one of that name, or add one.
   std::vector<Settings> named_tables(std::string_view key) const;
   // Every key of this table with its value as JSON text: for tables whose keys are the user's own
-  // (`fields`, `set`). Marks them all as known.
+  // (`fields`, `set`). Dates are strings. Marks them all as known.
   std::vector<std::pair<std::string, std::string>> entries() const;
 
-  // Adds a mistake at this key's place; for checks that only the reader can do.
+  // Adds the mistake "place: key: reason"; for checks that only the reader can do.
   void refuse(std::string_view key, std::string_view reason) const;
   // "edge.toml:12"; the table's own place when the key is absent.
   std::string place(std::string_view key) const;
 
-  // errc::invalid_argument with every mistake, one a line, unknown keys among them (with the nearest
-  // known key as a hint).
+  // errc::invalid_argument with every mistake, one a line, unknown keys among them (with the
+  // nearest known key as a hint).
   Result<void> finish() const;
 
  private:
-  struct Node;
-  struct Tree;
-  Settings(std::shared_ptr<Tree> tree, Node* node) : tree_(std::move(tree)), node_(node) {}
-  std::shared_ptr<Tree> tree_;
-  Node* node_;
+  Settings(std::shared_ptr<SettingTree> tree, SettingNode* node)
+      : tree_(std::move(tree)), node_(node) {}
+  SettingNode* look_up(std::string_view key) const;  // nullptr when absent
+  void refuse_kind(SettingNode& node, std::string_view expected) const;
+  std::vector<Settings> tables_by_key(SettingNode& table) const;
+
+  std::shared_ptr<SettingTree> tree_;
+  SettingNode* node_;
 };
+
+// The variables of a `.env` file, by name; none when there is no such file. Lines that aren't of
+// the form are left out.
+Result<std::map<std::string, std::string>> read_dotenv(const std::string& path);
 
 // Below $STATE_DIRECTORY, else $XDG_STATE_HOME/tributary, else ~/.local/state/tributary.
 std::string default_state_directory(const std::map<std::string, std::string>& environment);

@@ -25,8 +25,9 @@ void append_integer(Integer value, std::string& to) {
 // d.ddde-07 → d.ddde-7: std::to_chars writes at least two digits of the exponent.
 void append_scientific(double value, std::string& to) {
   std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
-                                 std::chars_format::scientific).ptr;
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::scientific)
+          .ptr;
   const std::string_view all(text.data(), end);
   const auto exponent = all.find('e') + 2;
   to += all.substr(0, exponent);
@@ -43,8 +44,8 @@ void append_double(double value, std::string& to) {
     append_scientific(value, to);
   } else {
     std::array<char, 40> text{};
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
-                                   std::chars_format::fixed).ptr;
+    const auto end =
+        std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed).ptr;
     to.append(text.data(), end);
   }
 }

@@ -19,9 +19,9 @@ class RE2;
 namespace tributary {
 
 // The keywords of one subschema, and of those inside of it, that we check ourselves: format and
-// pattern, for which valijson 1.0 compiles a std::regex each time, and what it gets wrong (it counts a
-// string's characters up to a NUL, takes 5.5 and "5" for multiples of 5, and compares every element
-// with every other). Immutable once it is made; any thread may use it.
+// pattern, for which valijson 1.0 compiles a std::regex each time, and what it gets wrong (it
+// counts a string's characters up to a NUL, takes 5.5 and "5" for multiples of 5, and compares
+// every element with every other). Immutable once it is made; any thread may use it.
 struct Checks {
   enum class Format { none, time, uuid };
   enum class Scope { everything, formats };  // formats: of what is known to be valid

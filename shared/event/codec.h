@@ -11,8 +11,8 @@
 
 namespace tributary {
 
-// Turns bytes into events of one schema. Keeps its buffers from event to event, so it belongs to one
-// thread; make one for each.
+// Turns bytes into events of one schema. Keeps its buffers from event to event, so it belongs to
+// one thread; make one for each.
 class Codec {
  public:
   explicit Codec(Schema schema);
@@ -25,8 +25,8 @@ class Codec {
   std::expected<Event, Problem> decode(std::string_view json);
 
   // The same for what was validated at ingest, without checking it against the schema again: the
-  // same event, with the same hash. Strict JSON, the reserved names, the formats (the canonical text
-  // depends on them), the key and the time are still read.
+  // same event, with the same hash. Strict JSON, the reserved names, the formats (the canonical
+  // text depends on them), the key and the time are still read.
   std::expected<Event, Problem> decode_validated(std::string_view json);
 
   // Only says whether decode() would take it, without making the event: what ingest needs. On

@@ -29,7 +29,8 @@ Decimal Decimal::of(const nlohmann::json& number) {
   // "-d.ddde-07"
   std::array<char, 32> buffer{};
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(),
-                                 *number.get_ptr<const double*>(), std::chars_format::scientific).ptr;
+                                 *number.get_ptr<const double*>(), std::chars_format::scientific)
+                       .ptr;
   const std::string_view text(buffer.data(), end);
   const auto mark = text.find('e');
   Decimal decimal;

@@ -5,8 +5,8 @@
 
 namespace tributary {
 
-// A number as its shortest decimal digits say it: digits × 10^exponent, sign left out. What a person
-// who wrote 0.1 means, rather than the double next to it.
+// A number as its shortest decimal digits say it: digits × 10^exponent, sign left out. What a
+// person who wrote 0.1 means, rather than the double next to it.
 struct Decimal {
   std::uint64_t digits = 0;
   int exponent = 0;

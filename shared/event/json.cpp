@@ -12,8 +12,8 @@ using nlohmann::json;
 constexpr double kTwoTo63 = 9223372036854775808.0;
 constexpr int kNumberOverflow = 406;  // nlohmann's id of "number overflow"
 
-// Builds the document from nlohmann's callbacks (json.hpp, "json_sax"), and stops at the first thing
-// that nlohmann lets pass and we don't.
+// Builds the document from nlohmann's callbacks (json.hpp, "json_sax"), and stops at the first
+// thing that nlohmann lets pass and we don't.
 class DocumentBuilder {
  public:
   explicit DocumentBuilder(std::size_t nesting_max) : nesting_max_(nesting_max) {
@@ -36,7 +36,7 @@ class DocumentBuilder {
 
   // nlohmann hands integers over here that fit neither int64 nor uint64.
   bool number_float(double value, const std::string& text) {
-    if (text.find_first_of(".eE") == std::string::npos) return refuse_integer(text);
+    if (text.find_first_not_of("-0123456789") == std::string::npos) return refuse_integer(text);
     if (value >= -kTwoTo63 && value < kTwoTo63 && std::trunc(value) == value) {
       return put(static_cast<std::int64_t>(value));
     }
@@ -100,7 +100,8 @@ class DocumentBuilder {
                     "is nested deeper than " + std::to_string(nesting_max_) + " levels");
     }
     auto& value = place(type);
-    open_.push_back({.object = value.get_ptr<json::object_t*>(), .array = value.get_ptr<json::array_t*>()});
+    open_.push_back(
+        {.object = value.get_ptr<json::object_t*>(), .array = value.get_ptr<json::array_t*>()});
     return true;
   }
 
@@ -147,9 +148,9 @@ class DocumentBuilder {
     return pointer;
   }
 
-  // Of "[json.exception.parse_error.101] parse error at line 1, column 5: syntax error while parsing
-  // value - invalid literal; last read: 'tru'; expected '}'", the place and the reason, without what
-  // was read: it may be long, and is not UTF-8 when that is the complaint.
+  // Of "[json.exception.parse_error.101] parse error at line 1, column 5: syntax error while
+  // parsing value - invalid literal; last read: 'tru'; expected '}'", the place and the reason,
+  // without what was read: it may be long, and is not UTF-8 when that is the complaint.
   static std::string words(std::string_view message) {
     const auto between = [&message](std::string_view before, std::string_view after) {
       const auto from = message.find(before);
@@ -173,7 +174,8 @@ class DocumentBuilder {
   Problem problem_;
 };
 
-// What nlohmann takes for a part of JSON that is none: a byte order mark, and a NUL byte as the end.
+// What nlohmann takes for a part of JSON that is none: a byte order mark, and a NUL byte as the
+// end.
 std::optional<Problem> find_foreign_bytes(std::string_view text) {
   if (text.starts_with("\xef\xbb\xbf")) {
     return Problem{.pointer = "", .detail = "starts with a byte order mark: leave it out"};
@@ -194,6 +196,16 @@ std::expected<json, Problem> parse_json(std::string_view text, std::size_t nesti
     return std::unexpected(std::move(builder.problem()));
   }
   return std::move(builder.document());
+}
+
+std::string kind_of(const json& value) {
+  const std::string_view name = value.type_name();
+  if (name == "null") return "null";
+  return (name == "array" || name == "object" ? "an " : "a ") + std::string(name);
+}
+
+std::string wrong_kind(const json& value, std::string_view must_be) {
+  return "is " + kind_of(value) + ": must be " + std::string(must_be);
 }
 
 }  // namespace tributary

@@ -19,9 +19,14 @@ namespace tributary {
 // 2.5e1); only other numbers are doubles. There are no unsigned ones.
 std::expected<nlohmann::json, Problem> parse_json(std::string_view text, std::size_t nesting_max);
 
-// Adds the canonical text of any JSON value: no space, members sorted by their names' bytes, numbers
-// as CANONICAL.md says, only what must be escaped is escaped.
+// Adds the canonical text of any JSON value: no space, members sorted by their names' bytes,
+// numbers as CANONICAL.md says, only what must be escaped is escaped.
 void append_canonical(const nlohmann::json& value, std::string& to);
+
+// "a number", "an object", "null"
+std::string kind_of(const nlohmann::json& value);
+// "is a number: must be a string"
+std::string wrong_kind(const nlohmann::json& value, std::string_view must_be);
 
 // The records of a body or a payload: views of one JSON object each, not parsed any further than
 // their ends. `text` is one object, an array (whose elements are the records), or NDJSON (blank

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "shared/base/check.h"
+#include "shared/event/json.h"
 
 namespace tributary {
 namespace {
@@ -72,6 +73,19 @@ void append_uuid(std::string_view text, std::string& to) {
   }
 }
 
+std::string_view kind_of(SchemaField::Type type) {
+  switch (type) {
+    case SchemaField::Type::boolean:
+      return "a boolean";
+    case SchemaField::Type::integer:
+      return "an integer";
+    case SchemaField::Type::number:
+      return "a number";
+    default:
+      return "a string";
+  }
+}
+
 // False when the value is of another type.
 bool append_value(const json& value, SchemaField::Type type, std::string& to) {
   const auto* text = value.get_ptr<const std::string*>();
@@ -118,13 +132,15 @@ bool append_value(const json& value, SchemaField::Type type, std::string& to) {
 
 }  // namespace
 
-std::optional<Problem> append_key_field(const json& event, const SchemaField& field, std::string& to) {
+std::optional<Problem> append_key_field(const json& event, const SchemaField& field,
+                                        std::string& to) {
   const auto found = event.find(field.name);
   if (found == event.end()) {
     return within(field.name, Problem{.pointer = "", .detail = "is missing"});
   }
   if (!append_value(*found, field.type, to)) {
-    return within(field.name, Problem{.pointer = "", .detail = "has a type that its key field can't have"});
+    return within(field.name,
+                  Problem{.pointer = "", .detail = wrong_kind(*found, kind_of(field.type))});
   }
   return std::nullopt;
 }

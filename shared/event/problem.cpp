@@ -2,6 +2,10 @@
 
 namespace tributary {
 
+std::string to_text(const Problem& problem) {
+  return problem.pointer.empty() ? problem.detail : problem.pointer + " " + problem.detail;
+}
+
 void append_step(std::string& pointer, std::string_view name) {
   pointer += '/';
   for (const char c : name) {

@@ -13,6 +13,9 @@ struct Problem {
   std::string detail;  // "is 130: at most 100", "is missing"
 };
 
+// "/humidity is 130: at most 100"
+std::string to_text(const Problem& problem);
+
 // Adds one step to a JSON Pointer: into the member of that name, or the element of that index.
 void append_step(std::string& pointer, std::string_view name);
 void append_step(std::string& pointer, std::size_t index);

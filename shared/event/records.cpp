@@ -19,7 +19,8 @@ std::string_view trim(std::string_view text) {
 // 1 for the bytes that a scan outside of strings stops at.
 constexpr auto kStructural = [] {
   std::array<bool, 256> structural{};
-  for (const char c : {'"', '{', '}', '[', ']', ','}) structural[static_cast<unsigned char>(c)] = true;
+  for (const char c : {'"', '{', '}', '[', ']', ','})
+    structural[static_cast<unsigned char>(c)] = true;
   return structural;
 }();
 

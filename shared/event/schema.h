@@ -13,7 +13,8 @@ namespace tributary {
 // What the store, the stream and the queries need to know of one top-level member that a schema
 // declares.
 struct SchemaField {
-  enum class Type { string, integer, number, boolean, time, uuid, nested };  // nested: object or array
+  // nested: object, array, several types, or not said. `null` beside one other type is that type.
+  enum class Type { string, integer, number, boolean, time, uuid, nested };
   std::string name;
   Type type;
   bool required = false;
@@ -24,6 +25,9 @@ struct SchemaField {
 //
 //     "x-tributary": {"key": ["sensor_id", "timestamp"], "time": "timestamp",
 //                     "partition_by": "sensor_id", "series": "sensor_id"}
+//
+// A key field has exactly one type, of the scalar ones. The reserved names (`_id`, `<time>_ns`,
+// `_tributary…`) can't be declared.
 //
 // Immutable; any thread may read it. Copies share the compiled form.
 class Schema {
@@ -44,9 +48,9 @@ class Schema {
   // Names of top-level members; required scalars. `time` has format date-time and is required.
   [[nodiscard]] const std::vector<std::string>& key() const;
   [[nodiscard]] const std::string& time() const;
-  [[nodiscard]] const std::string& partition_by() const;  // default: the first of the key
-  [[nodiscard]] const std::string& series() const;        // default: empty, there is none
-  [[nodiscard]] std::span<const SchemaField> fields() const;
+  [[nodiscard]] const std::string& partition_by() const;      // default: the first of the key
+  [[nodiscard]] const std::string& series() const;            // default: empty, there is none
+  [[nodiscard]] std::span<const SchemaField> fields() const;  // sorted by name
   [[nodiscard]] const SchemaField* field(std::string_view name) const;  // nullptr: not declared
 
   struct Compiled;  // for the codec alone

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -40,8 +41,9 @@ struct Wording {
 constexpr auto kWordings = std::to_array<Wording>({
     {"Value type not permitted", "type", ""},
     {"Missing required property '", "required", "is missing"},
-    {"Object contains a property that could not", "additionalProperties",
-     "is not among the members that the schema allows"},
+    {"Object contains a property that could not be validated using 'properties' or "
+     "'additionalProperties' constraints: '",
+     "additionalProperties", "is not among the members that the schema allows"},
     {"Failed to match against any enum", "enum", ""},
     {"Failed to match expected value", "const", ""},
     {"Expected number less than or equal", "maximum", ""},
@@ -71,13 +73,6 @@ std::string text_of(const json& value) {
   std::string text;
   append_canonical(value, text);
   return text;
-}
-
-// "a number", "null"
-std::string kind_of(const json& value) {
-  const std::string_view name = value.type_name();  // null, boolean, number, string, array, object
-  if (name == "null") return "null";
-  return (name == "array" || name == "object" ? "an " : "a ") + std::string(name);
 }
 
 std::string types_of(const json& types) {
@@ -116,8 +111,10 @@ std::string count_of(const json& value, std::string_view noun) {
 // `limit` is what the schema gives the keyword.
 std::string detail_of(std::string_view keyword, const json& limit, const json& value) {
   if (keyword == "type") {
-    const bool fraction = value.is_number() && limit != "number" && types_of(limit).contains("integer");
-    return "is " + (fraction ? text_of(value) : kind_of(value)) + ": must be " + types_of(limit);
+    const auto types = types_of(limit);
+    if (!value.is_number() || !types.contains("integer")) return wrong_kind(value, types);
+    const bool too_large = std::trunc(value.get<double>()) == value.get<double>();
+    return "is " + text_of(value) + ": must be " + types + (too_large ? " of 64 bits" : "");
   }
   if (keyword == "enum") return "is none of " + choices_of(limit);
   if (keyword == "const") return "is not " + choices_of(json::array({limit}));
@@ -129,8 +126,10 @@ std::string detail_of(std::string_view keyword, const json& limit, const json& v
   if (keyword == "exclusiveMinimum") {
     return "is " + text_of(value) + ": must be greater than " + text_of(limit);
   }
-  if (keyword == "maxItems") return "has " + count_of(value, "element") + ": at most " + text_of(limit);
-  if (keyword == "minItems") return "has " + count_of(value, "element") + ": at least " + text_of(limit);
+  if (keyword == "maxItems")
+    return "has " + count_of(value, "element") + ": at most " + text_of(limit);
+  if (keyword == "minItems")
+    return "has " + count_of(value, "element") + ": at least " + text_of(limit);
   if (keyword == "maxProperties") {
     return "has " + count_of(value, "member") + ": at most " + text_of(limit);
   }
@@ -163,27 +162,25 @@ Place place_of(const std::vector<std::string>& context, const json& root, const 
     } else {
       place.value = &place.value->at(std::string(step));
       const auto* declared = member_of(member_of(place.schema, "properties"), step);
-      place.schema = declared != nullptr ? declared : member_of(place.schema, "additionalProperties");
+      place.schema =
+          declared != nullptr ? declared : member_of(place.schema, "additionalProperties");
     }
   }
   return place;
 }
 
-// What stands in the last pair of '…' of a description: a member's name.
-std::string_view quoted(std::string_view description) {
-  const auto first = description.find('\'', description.rfind(": '") == std::string_view::npos
-                                                ? 0
-                                                : description.rfind(": '"));
-  const auto last = description.rfind('\'');
-  if (first == std::string_view::npos || last <= first) return {};
-  return description.substr(first + 1, last - first - 1);
+// The member that a description names: its words end in "name'.".
+std::string_view named(std::string_view description, const Wording& wording) {
+  constexpr std::string_view kEnd = "'.";
+  return description.substr(wording.start.size(),
+                            description.size() - wording.start.size() - kEnd.size());
 }
 
 Problem problem_of(const ValidationResults::Error& error, const Wording& wording, const json& root,
                    const json& schema) {
   auto place = place_of(error.context, root, schema);
   if (wording.keyword == "required" || wording.keyword == "additionalProperties") {
-    append_step(place.pointer, quoted(error.description));
+    append_step(place.pointer, named(error.description, wording));
   }
   std::string detail(wording.detail);
   if (detail.empty()) {

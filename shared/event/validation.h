@@ -9,12 +9,12 @@
 
 namespace tributary {
 
-// Checks values against a schema by valijson; the one place that knows it. Immutable; any thread may
-// use it.
+// Checks values against a schema by valijson; the one place that knows it. Immutable; any thread
+// may use it.
 class Validation {
  public:
-  // `schema` holds only keywords that valijson 1.0 knows and gets right, well-formed: subset.h makes
-  // it so.
+  // `schema` holds only keywords that valijson 1.0 knows and gets right, well-formed: subset.h
+  // makes it so.
   static Result<Validation> compile(nlohmann::json schema);
   Validation(Validation&&) noexcept;
   Validation& operator=(Validation&&) noexcept;

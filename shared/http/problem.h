@@ -17,7 +17,8 @@ struct ProblemEntry {
 
 // application/problem+json (RFC 9457): type "about:blank", the status' own title, `detail`, and
 // `errors` when there are any. `extra` members (name, JSON text) are added as they are.
-HttpResponse problem(int status, std::string_view detail, const std::vector<ProblemEntry>& errors = {},
+HttpResponse problem(int status, std::string_view detail,
+                     const std::vector<ProblemEntry>& errors = {},
                      const std::vector<std::pair<std::string, std::string>>& extra = {});
 
 // The standard reason phrase: 404 → "Not Found".

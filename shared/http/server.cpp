@@ -1,0 +1,346 @@
+#include "shared/http/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "shared/base/check.h"
+#include "shared/http/connections.h"
+#include "shared/http/problem.h"
+#include "shared/http/responder.h"
+#include "shared/http/router.h"
+#include "shared/http/worker_pool.h"
+
+namespace tributary {
+namespace {
+
+using asio::ip::tcp;
+
+constexpr std::chrono::milliseconds kAcceptRetry{100};
+constexpr std::size_t kWaitingPerWorker = 64;
+
+bool same_name(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+// "127.0.0.1:8000", "[::1]:8000", "localhost:8000".
+std::optional<tcp::endpoint> parse_address(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view digits = text.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) return std::nullopt;
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  if (host == "localhost") host = "127.0.0.1";
+  asio::error_code ec;
+  const auto address = asio::ip::make_address(std::string(host), ec);
+  if (ec || address.is_v6() != bracketed) return std::nullopt;
+  return tcp::endpoint(address, port);
+}
+
+std::string text_of(const tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  return (endpoint.address().is_v6() ? '[' + address + ']' : address) + ':' +
+         std::to_string(endpoint.port());
+}
+
+Error cannot_listen(const std::string& address, const asio::error_code& ec) {
+  std::string advice;
+  if (ec == asio::error::address_in_use) {
+    advice = ", which is in use by another program (choose another with http.listen)";
+  } else if (ec.value() == EADDRNOTAVAIL) {
+    advice = ", which is not an address of this machine (127.0.0.1 and 0.0.0.0 always are)";
+  } else if (ec == asio::error::access_denied) {
+    advice =
+        " (ports below 1024 need the capability CAP_NET_BIND_SERVICE: choose one above with "
+        "http.listen)";
+  }
+  return {std::error_code(ec.value(), std::generic_category()),
+          "cannot listen on " + address + advice};
+}
+
+}  // namespace
+
+std::optional<std::string_view> HttpRequest::parameter(std::string_view name) const {
+  for (const auto& [key, value] : query) {
+    if (key == name) return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> HttpRequest::header(std::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (same_name(key, name)) return value;
+  }
+  return std::nullopt;
+}
+
+class HttpServer::Impl {
+ public:
+  explicit Impl(HttpServerOptions options) : options_(std::move(options)) {}
+  ~Impl() { stop(std::chrono::seconds(5)); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  void route(std::string method, std::string_view pattern, HttpHandler handler, bool blocking) {
+    CHECK(threads_.empty());
+    router_.add(std::move(method), pattern);
+    routes_.push_back({std::move(handler), blocking});
+  }
+  Result<void> start();
+  [[nodiscard]] std::vector<std::string> addresses() const;
+  void stop(std::chrono::milliseconds time);
+
+ private:
+  struct Route {
+    HttpHandler handler;
+    bool blocking;
+  };
+  // An address listened on; everything about it happens on its strand.
+  struct Listener {
+    explicit Listener(asio::io_context& context)
+        : acceptor(asio::make_strand(context)), retry(acceptor.get_executor()) {}
+    tcp::acceptor acceptor;
+    asio::steady_timer retry;
+    std::string address;
+  };
+
+  Result<void> listen(const std::string& address);
+  void accept_next(Listener& listener);
+  void admit(http::Socket socket);
+  void handle(http::Arrived arrived);
+  void run_route(const Route& route, HttpRequest request, HttpResponder responder) const;
+  void report(const std::string& what) const {
+    if (options_.on_error) options_.on_error(what);
+  }
+
+  const HttpServerOptions options_;
+  Router router_;
+  std::vector<Route> routes_;
+  // What holds sockets is declared after the context, so that it goes before it.
+  std::unique_ptr<asio::io_context> context_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::string> addresses_;
+  std::shared_ptr<http::Connections> connections_;
+  std::shared_ptr<WorkerPool> workers_;
+  std::shared_ptr<std::atomic<std::size_t>> connection_count_ =
+      std::make_shared<std::atomic<std::size_t>>(0);
+  std::vector<std::jthread> threads_;
+  std::once_flag stopped_;
+};
+
+Result<void> HttpServer::Impl::start() {
+  CHECK(context_ == nullptr);
+  context_ = std::make_unique<asio::io_context>();
+  for (const auto& address : options_.listen) {
+    if (auto listening = listen(address); !listening) {
+      listeners_.clear();
+      addresses_.clear();
+      context_.reset();
+      return listening;
+    }
+  }
+  workers_ = std::make_shared<WorkerPool>(options_.workers, options_.workers * kWaitingPerWorker);
+  connections_ =
+      std::make_shared<http::Connections>(*context_, options_, [this](http::Arrived arrived) {
+        // Away from the connection's strand: RESTinio then reads on only after the answer.
+        asio::post(*context_,
+                   [this, arrived = std::move(arrived)]() mutable { handle(std::move(arrived)); });
+      });
+  for (const auto& listener : listeners_) {
+    asio::post(listener->acceptor.get_executor(),
+               [this, &listener = *listener] { accept_next(listener); });
+  }
+  for (std::size_t i = 0; i < std::max<std::size_t>(options_.threads, 1); ++i) {
+    threads_.emplace_back([this] {
+      const auto work = asio::make_work_guard(*context_);
+      context_->run();
+    });
+  }
+  return {};
+}
+
+Result<void> HttpServer::Impl::listen(const std::string& address) {
+  const auto endpoint = parse_address(address);
+  if (!endpoint) {
+    return fail(errc::invalid_argument,
+                "cannot listen on \"" + address +
+                    "\", which is not an address: write it as 127.0.0.1:8000 or [::1]:8000");
+  }
+  auto listener = std::make_unique<Listener>(*context_);
+  tcp::acceptor& acceptor = listener->acceptor;
+  asio::error_code ec;
+  if (acceptor.open(endpoint->protocol(), ec); ec)
+    return std::unexpected(cannot_listen(address, ec));
+  if (acceptor.set_option(tcp::acceptor::reuse_address(true), ec); ec)
+    return std::unexpected(cannot_listen(address, ec));
+  if (acceptor.bind(*endpoint, ec); ec) return std::unexpected(cannot_listen(address, ec));
+  if (acceptor.listen(asio::socket_base::max_listen_connections, ec); ec) {
+    return std::unexpected(cannot_listen(address, ec));
+  }
+  const auto actual = acceptor.local_endpoint(ec);
+  if (ec) return std::unexpected(cannot_listen(address, ec));
+  addresses_.push_back(text_of(actual));
+  listener->address = addresses_.back();
+  listeners_.push_back(std::move(listener));
+  return {};
+}
+
+std::vector<std::string> HttpServer::Impl::addresses() const { return addresses_; }
+
+// RESTinio's own acceptor isn't used: after an error of accept, such as too many open files, it
+// never accepts again, and its limit of connections is one for each address.
+void HttpServer::Impl::accept_next(Listener& listener) {
+  const auto socket = std::make_shared<http::Socket>(*context_);
+  listener.acceptor.async_accept(*socket, [this, &listener, socket](const asio::error_code& ec) {
+    if (!listener.acceptor.is_open()) return;
+    if (!ec) {
+      admit(std::move(*socket));
+      return accept_next(listener);
+    }
+    report("cannot accept connections on " + listener.address + " for now: " + ec.message());
+    listener.retry.expires_after(kAcceptRetry);
+    listener.retry.async_wait([this, &listener](const asio::error_code& stopped) {
+      if (!stopped && listener.acceptor.is_open()) accept_next(listener);
+    });
+  });
+}
+
+void HttpServer::Impl::admit(http::Socket socket) {
+  asio::error_code ec;
+  const auto peer = socket.remote_endpoint(ec);
+  if (ec) return;  // it has left already
+  socket.set_option(tcp::no_delay(true), ec);
+  if (++*connection_count_ > options_.connections_max) {
+    --*connection_count_;
+    auto full =
+        problem(503, "this server has as many connections as it may have: try again in a moment");
+    full.headers.emplace_back("Retry-After", "1");
+    socket.refuse(http::whole_response(full));
+    socket.shutdown(tcp::socket::shutdown_send, ec);
+    socket.close();
+    return;
+  }
+  socket.take_seat(
+      std::shared_ptr<void>(nullptr, [count = connection_count_](void*) { --*count; }));
+  connections_->start(std::move(socket), peer);
+}
+
+void HttpServer::Impl::handle(http::Arrived arrived) {
+  auto state = std::make_shared<HttpResponder::State>();
+  state->connections = connections_;
+  state->workers = workers_;
+  state->on_error = options_.on_error;
+  state->number = arrived.number;
+  state->head_only = arrived.method == "HEAD";
+  state->chunks_understood = arrived.chunks_understood;
+  state->keep_alive = arrived.keep_alive;
+  state->claim = std::move(arrived.claim);
+  HttpResponder responder(std::move(state));
+
+  auto target = RequestTarget::parse(arrived.target);
+  if (!target) return responder.respond(problem(400, target.error()));
+  auto match = router_.find(arrived.method, target->segments);
+  if (!match.route && match.allowed.empty())
+    return responder.respond(problem(404, "there is nothing at this address"));
+  if (!match.route) {
+    auto response = problem(405, arrived.method + " is not possible here, but " + match.allowed);
+    response.headers.emplace_back("Allow", match.allowed);
+    return responder.respond(std::move(response));
+  }
+
+  HttpRequest request;
+  request.method = std::move(arrived.method);
+  request.path = std::move(target->path);
+  request.captured = std::move(match.captured);
+  request.query = std::move(target->query);
+  request.body = std::move(arrived.body);
+  request.headers = std::move(arrived.headers);
+  const Route& route = routes_[*match.route];
+  if (!route.blocking) return run_route(route, std::move(request), std::move(responder));
+
+  // A job that isn't taken stays here, and with it the responder.
+  auto shared = std::make_shared<HttpResponder>(std::move(responder));
+  WorkerPool::Job job = [this, &route, shared, request = std::move(request)]() mutable {
+    run_route(route, std::move(request), std::move(*shared));
+  };
+  if (!workers_->try_push(std::move(job))) {
+    auto busy = problem(503, "too many requests are waiting: try again in a moment");
+    busy.headers.emplace_back("Retry-After", "1");
+    shared->respond(std::move(busy));
+  }
+}
+
+void HttpServer::Impl::run_route(const Route& route, HttpRequest request,
+                                 HttpResponder responder) const {
+  const std::string what = request.method + ' ' + request.path;
+  try {
+    route.handler(std::move(request), std::move(responder));
+  } catch (const std::exception& error) {
+    report(what + " failed: " + error.what());
+  } catch (...) {
+    report(what + " failed");
+  }
+}
+
+void HttpServer::Impl::stop(std::chrono::milliseconds time) {
+  if (context_ == nullptr) return;
+  std::call_once(stopped_, [&] {
+    connections_->drain();
+    for (const auto& listener : listeners_) {
+      std::promise<void> closed;
+      asio::post(listener->acceptor.get_executor(), [&closed, &listener = *listener] {
+        asio::error_code ignored;
+        listener.acceptor.close(ignored);
+        listener.retry.cancel();
+        closed.set_value();
+      });
+      closed.get_future().wait();
+    }
+    connections_->wait_until_answered(time);
+    context_->stop();
+    threads_.clear();
+    workers_->stop();
+    connections_->close();
+    listeners_.clear();
+    context_.reset();
+  });
+}
+
+HttpServer::HttpServer(HttpServerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(options))) {}
+HttpServer::~HttpServer() = default;
+
+void HttpServer::route(std::string method, std::string pattern, HttpHandler handler) {
+  impl_->route(std::move(method), pattern, std::move(handler), false);
+}
+
+void HttpServer::blocking_route(std::string method, std::string pattern, HttpHandler handler) {
+  impl_->route(std::move(method), pattern, std::move(handler), true);
+}
+
+void HttpServer::blocking_route(std::string method, std::string pattern,
+                                std::function<HttpResponse(HttpRequest)> handler) {
+  impl_->route(
+      std::move(method), pattern,
+      [handler = std::move(handler)](HttpRequest request, HttpResponder responder) {
+        responder.respond(handler(std::move(request)));
+      },
+      true);
+}
+
+Result<void> HttpServer::start() { return impl_->start(); }
+std::vector<std::string> HttpServer::addresses() const { return impl_->addresses(); }
+void HttpServer::stop(std::chrono::milliseconds time) { impl_->stop(time); }
+
+}  // namespace tributary

@@ -17,17 +17,17 @@ namespace tributary {
 
 struct HttpRequest {
   std::string method;
-  std::string path;                                        // decoded, without the query
-  std::map<std::string, std::string, std::less<>> captured;  // of the route's pattern: {"pipeline": "telemetry"}
+  std::string path;  // decoded, without the query
+  // Of the route's pattern: {"pipeline": "telemetry"}.
+  std::map<std::string, std::string, std::less<>> captured;
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
+  std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
 
   // The first of that name; nothing when there is none.
   [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const;
   // A header's value, the name in any case.
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const;
-
-  std::vector<std::pair<std::string, std::string>> headers;
 };
 
 struct HttpResponse {
@@ -37,7 +37,28 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
-// Answers one request, from any thread, once. Dropped unanswered, it answers 500 by itself.
+// A body that is given piece by piece as things happen, say server-sent events. From any thread,
+// one at a time; destroyed, it ends the body. The server closes a connection to which nothing is
+// sent for `handle_timeout`: send a comment now and then, which also tells whether the client is
+// there.
+class HttpFeed {
+ public:
+  struct State;
+  explicit HttpFeed(std::shared_ptr<State> state);
+  HttpFeed(HttpFeed&&) noexcept;
+  HttpFeed& operator=(HttpFeed&&) noexcept;
+  ~HttpFeed();
+
+  // Never waits. False when the client is gone, or reads so slowly that more than the feed's limit
+  // would wait for it: the body is broken off then.
+  bool send(std::string piece);
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+// Answers one request, from any thread, once. Dropped unanswered, it answers 500 by itself. It may
+// outlive the server: nobody is answered then.
 class HttpResponder {
  public:
   struct State;
@@ -48,11 +69,22 @@ class HttpResponder {
 
   void respond(HttpResponse response);
 
-  // Answers with a body that is made piece by piece (chunked): `next` is called for the next piece
-  // whenever the connection can take more, on a worker thread of the server, never twice at once; an
-  // empty piece ends the body, no value breaks the connection off (the client must see that the body
-  // is not whole). Memory holds two pieces at most, whatever the length and however slow the reader.
-  void stream(int status, std::string content_type, std::function<std::optional<std::string>()> next);
+  // Answers with a body that is made piece by piece (chunked; to HTTP/1.0 up to the end of the
+  // connection): `next` is called for the next piece whenever the connection can take more, on a
+  // worker thread of the server, never twice at once; an empty piece ends the body, no value breaks
+  // the connection off (the client sees that the body is not whole; it gets a 500 when nothing was
+  // sent). Memory holds two pieces at most, whatever the length and however slow the reader. `next`
+  // is destroyed when the body has ended or the client is found to be gone. The body of `head` is
+  // not used.
+  void stream(HttpResponse head, std::function<std::optional<std::string>()> next);
+  void stream(int status, std::string content_type,
+              std::function<std::optional<std::string>()> next) {
+    stream(HttpResponse{status, std::move(content_type), {}, {}}, std::move(next));
+  }
+
+  // Answers with a body that the caller gives as it comes; at most `waiting_max` bytes wait for the
+  // reader.
+  HttpFeed feed(HttpResponse head, std::size_t waiting_max);
 
  private:
   std::shared_ptr<State> state_;
@@ -64,17 +96,22 @@ using HttpHandler = std::function<void(HttpRequest, HttpResponder)>;
 struct HttpServerOptions {
   std::vector<std::string> listen;  // "127.0.0.1:8000", "[::1]:8000"; port 0: any free one
   std::size_t threads = 1;
-  std::size_t workers = 2;          // threads for blocking handlers and streams
-  std::size_t body_size_max = 8U << 20;           // more: 413
-  std::size_t header_size_max = 16U << 10;        // of one name or value, and of the URL
-  std::size_t connections_max = 1000;
-  std::chrono::milliseconds idle_timeout{60'000};      // between two requests, and to send one
-  std::chrono::milliseconds handle_timeout{300'000};   // from a request to the start of its answer
+  std::size_t workers = 2;                   // threads for blocking handlers and streams
+  std::size_t body_size_max = 8U << 20;      // more: 413
+  std::size_t bodies_size_max = 256U << 20;  // of all requests under way; more: 503
+  std::size_t header_size_max = 16U << 10;   // of one name or value, and of the URL
+  std::size_t connections_max = 1000;        // on all addresses together; more: 503
+  // Between two requests, to send one, and to take 256 KiB of an answer.
+  std::chrono::milliseconds idle_timeout{60'000};
+  // From a request to the start of its answer, and between two pieces of it.
+  std::chrono::milliseconds handle_timeout{300'000};
+  // What went wrong on our side: a handler threw. Any thread.
+  std::function<void(std::string_view)> on_error;
 };
 
 // An HTTP/1.1 server (RESTinio and Asio inside): one router, served on every address. Errors that
-// it answers by itself (404, 405 with Allow, 413, 500) are RFC 9457 problems. HEAD is answered by
-// the GET route, without the body.
+// it answers by itself (400, 404, 405 with Allow, 413, 414, 431, 500, 503) are RFC 9457 problems.
+// HEAD is answered by the GET route, without the body. `Expect: 100-continue` is answered at once.
 class HttpServer {
  public:
   explicit HttpServer(HttpServerOptions options);
@@ -84,16 +121,20 @@ class HttpServer {
 
   // "/ingest/{pipeline}": a part in braces matches one segment. Before start() only.
   void route(std::string method, std::string pattern, HttpHandler handler);
-  // The same for a handler that may block: it runs on a worker thread.
-  void blocking_route(std::string method, std::string pattern, std::function<HttpResponse(HttpRequest)> handler);
+  // The same for a handler that may block: it runs on a worker thread. When too many requests wait
+  // for one, the answer is 503.
+  void blocking_route(std::string method, std::string pattern,
+                      std::function<HttpResponse(HttpRequest)> handler);
   void blocking_route(std::string method, std::string pattern, HttpHandler handler);
 
-  // Listens on every address or on none. Errors say the address and what to do ("127.0.0.1:8000 is
-  // in use by another program: choose another with http.listen").
+  // Listens on every address or on none. Errors say the address and what to do ("cannot listen on
+  // 127.0.0.1:8000, which is in use by another program (choose another with http.listen)"); their
+  // code is the system's (std::errc::address_in_use), or errc::invalid_argument. Once.
   Result<void> start();
   // The addresses listened on, with their real ports.
   [[nodiscard]] std::vector<std::string> addresses() const;
-  // No new connections; waits up to `time` for answers under way. Idempotent.
+  // No new connections; waits up to `time` for answers under way (but not for the end of
+  // a feed), and for a blocking handler that runs until it returns. Idempotent; not from a handler.
   void stop(std::chrono::milliseconds time = std::chrono::seconds(5));
 
  private:

@@ -18,28 +18,29 @@ namespace tributary {
 // point into the record. Fields that are empty (0, zero id) take no space.
 struct Envelope {
   enum Flag : std::uint8_t {
-    kDeadLetter = 1,         // `event` is the original bytes of what could not be stored
-    kRejectedAtIngest = 2,   // … and it never was in the stream
+    kDeadLetter = 1,        // `event` is the original bytes of what could not be stored
+    kRejectedAtIngest = 2,  // … and it never was in the stream
   };
 
   std::uint8_t flags = 0;
-  Id boot;                             // of the machine that made the record
+  Id boot{};                             // of the machine that made the record
   std::chrono::nanoseconds monotonic{};  // since that boot
-  Timestamp received_at;
-  std::string_view pipeline;
-  std::string_view schema;    // name@hash
-  std::string_view source;    // "mqtt", "http", "sensor"
-  std::string_view edge;      // the sender's id, where known
-  Id log;                     // of the sender's buffer, where known
-  Sequence sequence;          // in the sender's buffer, where known
+  Timestamp received_at{};
+  std::string_view pipeline{};
+  std::string_view schema{};  // name@hash
+  std::string_view source{};  // "mqtt", "http", "sensor"
+  std::string_view edge{};    // the sender's id, where known
+  Id log{};                   // of the sender's buffer, where known
+  Sequence sequence{};        // in the sender's buffer, where known
   // Dead letters:
-  std::string_view reason;    // one word: "invalid", "conflict", "rejected", "unknown_pipeline", "damaged"
-  std::string_view detail;
-  std::string_view topic;     // stream topic, or MQTT topic when it never was in a stream
+  std::string_view
+      reason{};  // one word: "invalid", "conflict", "rejected", "unknown_pipeline", "damaged"
+  std::string_view detail{};
+  std::string_view topic{};  // stream topic, or MQTT topic when it never was in a stream
   std::int32_t partition = 0;
-  std::uint64_t offset = 0;   // sequence in that stream; 0: none
+  std::uint64_t offset = 0;  // sequence in that stream; 0: none
 
-  std::string_view event;
+  std::string_view event{};
 };
 
 // Adds the encoded envelope and event to `to`. CHECKs that each text is at most 65,535 bytes.

@@ -9,9 +9,9 @@
 namespace tributary {
 namespace {
 
-constexpr std::array<std::byte, 8> kSegmentMagic{
-    std::byte{0xFE}, std::byte{'T'}, std::byte{'R'}, std::byte{'I'},
-    std::byte{'B'},  std::byte{'L'}, std::byte{'O'}, std::byte{'G'}};
+constexpr std::array<std::byte, 8> kSegmentMagic{std::byte{0xFE}, std::byte{'T'}, std::byte{'R'},
+                                                 std::byte{'I'},  std::byte{'B'}, std::byte{'L'},
+                                                 std::byte{'O'},  std::byte{'G'}};
 
 constexpr std::size_t kVersionAt = 8;
 constexpr std::size_t kFeaturesAt = 12;
@@ -66,7 +66,8 @@ std::string segment_name(Sequence first) {
 }
 
 std::optional<Sequence> parse_segment_name(std::string_view name) {
-  if (name.size() != kNameDigits + kNameEnd.size() || !name.ends_with(kNameEnd)) return std::nullopt;
+  if (name.size() != kNameDigits + kNameEnd.size() || !name.ends_with(kNameEnd))
+    return std::nullopt;
   Sequence first;
   const auto [end, error] = std::from_chars(name.data(), name.data() + kNameDigits, first.value);
   if (error != std::errc() || end != name.data() + kNameDigits) return std::nullopt;
@@ -94,7 +95,8 @@ std::optional<FrameHeader> FrameFormat::decode(const std::byte* from) const {
 }
 
 FrameHeader FrameFormat::decode_unchecked(const std::byte* from) {
-  return {load_le<std::uint32_t>(from + kPayloadCrcAt), load_le<std::uint32_t>(from + kLengthAt),
+  return {load_le<std::uint32_t>(from + kPayloadCrcAt),
+          load_le<std::uint32_t>(from + kLengthAt),
           {load_le<std::uint64_t>(from + kSequenceAt)}};
 }
 

@@ -21,7 +21,8 @@ inline constexpr std::uint32_t kKnownFeatures = 0;
 inline constexpr std::size_t kSegmentHeaderSize = 64;
 inline constexpr std::size_t kFrameHeaderSize = 24;
 inline constexpr std::size_t kFrameSizeLeast = kFrameHeaderSize + 1;
-// What a reader takes; more than append() allows, so that its limit may be raised without a new version.
+// What a reader takes; more than append() allows, so that its limit may be raised without a new
+// version.
 inline constexpr std::size_t kPayloadSizeMax = 16U << 20;
 inline constexpr std::array<std::byte, 4> kFrameMagic{std::byte{0xFE}, std::byte{'R'},
                                                       std::byte{'E'}, std::byte{'C'}};

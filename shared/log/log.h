@@ -19,7 +19,8 @@
 
 namespace tributary {
 
-inline constexpr std::size_t kRecordSizeMax = (256U << 10) + (4U << 10);  // an event and its envelope
+inline constexpr std::size_t kRecordSizeMax =
+    (256U << 10) + (4U << 10);  // an event and its envelope
 inline constexpr std::size_t kCursorRangesMax = 128;
 inline constexpr std::size_t kCursorDataSizeMax = 1024;
 inline constexpr std::size_t kCursorsMax = 16;
@@ -27,19 +28,24 @@ inline constexpr std::size_t kCursorsMax = 16;
 // What append() does when the log has reached LogOptions::size_max.
 enum class WhenFull {
   refuse,       // errc::log_full; the caller waits ("block") or counts the loss ("drop_newest")
-  drop_oldest,  // the oldest segment goes, read or not; Position::dropped counts what no one had read
+  drop_oldest,  // the oldest segment goes, read or not; Position::dropped counts what no one had
+                // read
 };
 
 struct LogOptions {
-  std::filesystem::path directory;      // made when missing, with its parents
-  std::uint64_t size_max = 256U << 20;  // bytes of all segments together; at least two segments
+  std::filesystem::path directory{};      // made when missing, with its parents
+  std::uint64_t size_max = 256U << 20;    // bytes of all segments together; at least two segments
   std::uint64_t segment_size = 4U << 20;  // a segment is closed once it is this long
   WhenFull when_full = WhenFull::refuse;
-  std::size_t pending_size_max = 8U << 20;  // bytes appended and not committed; then errc::queue_full
+  // Segments that every cursor has passed stay until size_max needs their room (with drop_oldest):
+  // for a log whose records are looked up again. Otherwise they are removed at once.
+  bool keep_released = false;
+  std::size_t pending_size_max = 8U
+                                 << 20;  // bytes appended and not committed; then errc::queue_full
   // The cursors that there are. Those found on the disk and not named here are removed, so that a
   // reader that no longer exists doesn't hold the disk for ever. A new one starts before the first
   // record that the log still has.
-  std::vector<std::string> cursors;
+  std::vector<std::string> cursors{};
 };
 
 struct BatchLimit {
@@ -54,19 +60,19 @@ struct Records {
     Sequence sequence;
     ByteView payload;
   };
-  std::vector<Entry> entries;
+  std::vector<Entry> entries{};
   // Sequences between `after` and the last entry (or the last committed record, when there is no
   // entry) that the log doesn't have: damaged, or dropped. Ascending.
-  std::vector<SequenceRange> missing;
-  Bytes storage;
+  std::vector<SequenceRange> missing{};
+  Bytes storage{};
 };
 
 // Where a cursor stands: everything up to `prefix` is released, and so are `ranges` (ascending, not
 // touching each other nor the prefix).
 struct Position {
-  Sequence prefix;
-  std::vector<SequenceRange> ranges;
-  Bytes data;                 // what the last release() saved with it
+  Sequence prefix{};
+  std::vector<SequenceRange> ranges{};
+  Bytes data{};               // what the last release() saved with it
   std::uint64_t dropped = 0;  // records that drop_oldest took away unreleased, ever
 
   [[nodiscard]] bool released(Sequence sequence) const;
@@ -74,22 +80,24 @@ struct Position {
 
 // What open() found and did. Every count is of this start alone.
 struct Recovery {
-  std::uint64_t torn_bytes = 0;        // cut off the end of the last segment
-  std::uint64_t damaged_records = 0;   // sequences lost to damage
+  std::uint64_t torn_bytes = 0;       // cut off the end of the last segment
+  std::uint64_t damaged_records = 0;  // sequences lost to damage
   std::uint64_t damaged_bytes = 0;
-  std::uint64_t foreign_files = 0;     // segments or cursors of another log: set aside
-  std::uint64_t void_cursors = 0;      // both slots unreadable, or of another log: starts anew
-  std::vector<std::string> notes;      // a sentence for each, for the operator
+  std::uint64_t foreign_files = 0;   // segments or cursors of another log: set aside
+  std::uint64_t void_cursors = 0;    // both slots unreadable, or of another log: starts anew
+  std::vector<std::string> notes{};  // a sentence for each, for the operator
 };
 
 struct LogStats {
-  Sequence first;      // of the oldest record that the log still has; last.next() when it has none
-  Sequence committed;  // last durable record
-  Sequence appended;   // last record, durable or not
-  std::uint64_t bytes = 0;     // on the disk
+  Sequence first{};  // of the oldest record that the log still has; last.next() when it has none
+  Sequence committed{};     // last durable record
+  Sequence appended{};      // last record, durable or not
+  std::uint64_t bytes = 0;  // on the disk
   std::uint64_t segments = 0;
-  std::uint64_t dropped_records = 0;  // by drop_oldest, unreleased by at least one cursor, since open()
-  std::uint64_t failed_syncs = 0;
+  std::uint64_t dropped_records =
+      0;  // by drop_oldest, unreleased by at least one cursor, since open()
+  std::uint64_t damaged_records = 0;  // found at open() or by a read since: gone, told in `missing`
+  std::uint64_t failed_syncs = 0;     // commits whose write or sync failed
 };
 
 // A crash-safe append-only log of records in files of one directory: the edge's buffer and the
@@ -124,14 +132,14 @@ class Log {
   // What is damaged or gone is skipped and told in `missing`.
   Result<Records> read(Sequence after, BatchLimit limit) const;
 
-  // Records `range` as released by the cursor, and `data` (at most kCursorDataSizeMax bytes) with it,
-  // in one atomic step that is durable on return. Ranges ahead of the prefix are kept until the gap
-  // closes; errc::queue_full when they would be more than kCursorRangesMax (release older ones
+  // Records `range` as released by the cursor, and `data` (at most kCursorDataSizeMax bytes) with
+  // it, in one atomic step that is durable on return. Ranges ahead of the prefix are kept until the
+  // gap closes; errc::queue_full when they would be more than kCursorRangesMax (release older ones
   // first). What is released already may be released again. Segments that every cursor has passed
   // are removed from the disk. CHECKs that the cursor exists and that the range is committed.
   // An empty range (last < first) saves only the data.
   Result<void> release(std::string_view cursor, SequenceRange range,
-                               std::optional<ByteView> data = std::nullopt);
+                       std::optional<ByteView> data = std::nullopt);
 
   Position position(std::string_view cursor) const;
 

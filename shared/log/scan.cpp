@@ -79,8 +79,10 @@ Result<Found> SegmentScan::resynchronise() {
 Result<std::optional<std::uint64_t>> SegmentScan::find_frame(std::uint64_t from,
                                                              std::uint64_t last_end) {
   while (range_.end - from >= kFrameSizeLeast) {
+    const auto window_end = window_at_ + window_size_;
+    const bool in_window = from >= window_at_ && from + kFrameSizeLeast <= window_end;
     const auto size = static_cast<std::size_t>(
-        std::min<std::uint64_t>(kWindowSize, range_.end - from));
+        in_window ? window_end - from : std::min<std::uint64_t>(kWindowSize, range_.end - from));
     TRIBUTARY_ASSIGN(const auto* bytes, view(from, size));
     const auto* hit = static_cast<const std::byte*>(
         std::memchr(bytes, std::to_integer<int>(kFrameMagic[0]), size));
@@ -120,8 +122,8 @@ Result<bool> SegmentScan::looks_written(std::uint64_t offset) {
 Result<const std::byte*> SegmentScan::view(std::uint64_t offset, std::size_t size) {
   if (offset < window_at_ || offset + size > window_at_ + window_size_) {
     const auto wanted = std::max(size, kWindowSize);
-    TRIBUTARY_TRY(fill(offset, static_cast<std::size_t>(
-                                   std::min<std::uint64_t>(wanted, range_.end - offset))));
+    TRIBUTARY_TRY(fill(
+        offset, static_cast<std::size_t>(std::min<std::uint64_t>(wanted, range_.end - offset))));
   }
   return window_.data() + (offset - window_at_);
 }

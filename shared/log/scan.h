@@ -21,23 +21,24 @@ struct Found {
   Kind kind = Kind::end;
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
-  Sequence sequence;          // tail, end: the one that the next record would have had
-  ByteView payload;           // until the next call
+  Sequence sequence;           // tail, end: the one that the next record would have had
+  ByteView payload{};          // until the next call
   bool looks_written = false;  // tail: it starts with the damaged header of the record `sequence`
 };
 
 // Goes through the frames of a segment file from one place on, past whatever is damaged. Reads with
 // a window of bounded size (and a frame's size at most). One thread.
 //
-// In a segment each frame's sequence is one more than the last one's. Only over damaged bytes may it
-// be more, by as many frames as fit there at most: a frame inside a payload can't pass for ours.
+// In a segment each frame's sequence is one more than the last one's. Only over damaged bytes may
+// it be more, by as many frames as fit there at most: a frame inside a payload can't pass for ours.
 class SegmentScan {
  public:
   struct Range {
     std::uint64_t begin = kSegmentHeaderSize;
     std::uint64_t end = 0;
-    Sequence expected;                   // of the frame at `begin`
-    Sequence before{~std::uint64_t{0}};  // first sequence of the next segment: what reaches it is void
+    Sequence expected;  // of the frame at `begin`
+    Sequence before{
+        ~std::uint64_t{0}};  // first sequence of the next segment: what reaches it is void
   };
   enum class OnUnreadable { fail, take_as_zeros };
 

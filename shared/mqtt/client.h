@@ -51,6 +51,7 @@ struct MqttMessage {
 struct MqttSubscription {
   std::string topic;
   int qos = 1;
+  bool retain_as_published = false;  // MQTT 5: a message published with `retain` arrives with it
 };
 
 struct MqttOptions {
@@ -61,13 +62,17 @@ struct MqttOptions {
   std::string client_id;
   bool clean_start = true;
   std::chrono::seconds session_expiry{0};
-  std::chrono::seconds keepalive{30};
-  std::uint16_t receive_maximum = 5000;
+  std::chrono::seconds keepalive{30};    // at least 5 s
+  std::uint16_t receive_maximum = 5000;  // unacknowledged QoS 1 messages the broker may send
+  // The largest packet the broker may send; it discards larger ones. MQTT 5 only: on 3.1.1 nothing
+  // keeps a broker from sending 256 MiB.
+  std::uint32_t packet_size_max = 9U << 20;
   std::optional<MqttPublication> will;
   std::vector<MqttSubscription> subscriptions;  // asked for after every connect
   std::chrono::milliseconds reconnect_wait_min{100};
   std::chrono::milliseconds reconnect_wait_max{30'000};
-  std::chrono::milliseconds connect_timeout{10'000};  // for the CONNACK, counted from the first try
+  // For one address of the broker, from connect() to the CONNACK; and for looking up its name.
+  std::chrono::milliseconds connect_timeout{10'000};
 };
 
 // A publication of ours that the broker answered. `reason` is MQTT 5's: 0x00 done, 0x10 nobody
@@ -81,33 +86,36 @@ struct MqttPuback {
 struct MqttRound {
   std::vector<MqttMessage> messages;  // QoS 1 ones are acknowledged by acknowledge() only
   std::vector<MqttPuback> pubacks;
-  bool connected = false;     // a CONNACK came in this round: what was in flight is forgotten
-  bool disconnected = false;  // the connection ended in this round; state().error says why
+  bool connected = false;        // a CONNACK came in this round: what was in flight is forgotten
+  bool disconnected = false;     // the connection ended in this round; state().error says why
   std::uint64_t generation = 0;  // of the connection that brought this; counts up with each CONNACK
 };
 
 struct MqttState {
   bool connected = false;
   bool session_present = false;
-  int protocol = 5;            // 5, or 3 for MQTT 3.1.1
+  int protocol = 5;  // 5, or 3 for MQTT 3.1.1
   std::uint64_t generation = 0;
   std::uint64_t receive_maximum = 65'535;  // the broker's: as many QoS 1 messages may be in flight
-  std::string error;           // why it is not connected, in words; empty while it is
+  std::string error;                       // why it is not connected, in words; empty while it is
   std::string refused_subscription;  // "topic: reason" of a SUBACK that refused; empty: all granted
-  bool subscribed = false;     // every subscription was granted on this connection
+  bool subscribed = false;           // every subscription was granted on this connection
 };
 
-// An MQTT 5 client (3.1.1 when the broker speaks only that) whose owner decides when the broker gets
-// its acknowledgements. Wraps libmosquitto, which queues a PUBACK before it hands the message over
-// and, with a loop of one's own, writes nothing until it is told to:
+// An MQTT 5 client (3.1.1 when the broker speaks only that) whose owner decides when the broker
+// gets its acknowledgements. Wraps libmosquitto, which queues a PUBACK before it hands the message
+// over and, with a loop of one's own, writes nothing until it is told to:
 //
 //     poll() … a batch of messages … make them durable, calling hold() meanwhile … acknowledge()
 //
 // No PUBACK of a batch is written before acknowledge() with the batch's generation. If the
-// connection is lost in between, acknowledge() does nothing and the broker sends the messages again.
+// connection is lost in between, acknowledge() does nothing and the broker sends the messages
+// again.
 //
 // It connects by itself, at once and then after waits with decorrelated jitter, which grow short
-// again only when a connection has lasted for a while. Belongs to one thread, except wake().
+// again only when a connection has lasted for a while. A name is looked up in the background, and
+// each of its addresses is tried. Belongs to one thread, except wake(). libmosquitto makes the
+// whole process ignore SIGPIPE.
 class MqttClient {
  public:
   // errc::invalid_argument for a URL or a combination of options that can't work. Doesn't connect.
@@ -116,9 +124,10 @@ class MqttClient {
   MqttClient(const MqttClient&) = delete;
   MqttClient& operator=(const MqttClient&) = delete;
 
-  // Connects when that is due, writes what was published, and waits for up to `wait` for the broker.
-  // Returns as soon as something came: at most about `messages` messages or `bytes` of payload.
-  // CHECKs that the last round's QoS 1 messages were acknowledged, or their connection is gone.
+  // Connects when that is due, writes what was published, and waits for up to `wait` for the
+  // broker. Returns as soon as something came: at most about `messages` messages or `bytes` of
+  // them. CHECKs that the last round's QoS 1 messages were acknowledged, or their connection is
+  // gone.
   MqttRound poll(std::chrono::milliseconds wait, std::size_t messages = 5000,
                  std::size_t bytes = 8U << 20);
 
@@ -126,22 +135,30 @@ class MqttClient {
   // without letting an acknowledgement out. False once the connection is known to be gone.
   bool hold();
 
-  // Writes the acknowledgements of the last round, and everything published since. Nothing happens
-  // when `generation` is not that of the present connection. errc::not_connected when the
-  // connection fails in this: some may have been written.
+  // Lets the acknowledgements of the last round out, and everything published since: what the
+  // socket takes is written at once, the rest by poll() before it reads again. Nothing happens when
+  // `generation` is not that of the present connection. errc::not_connected when the connection
+  // fails in this: some may have been written.
   Result<void> acknowledge(std::uint64_t generation);
 
   // Queues a publication; it is written by the next poll() or acknowledge(). Its id comes back in
   // MqttRound::pubacks when qos is 1. Publications in flight at a disconnect are forgotten: the
-  // caller sends them again. errc::not_connected; errc::too_large when the broker's Maximum Packet
-  // Size forbids it.
-  Result<int> publish(MqttPublication publication);
+  // caller sends them again. errc::not_connected; errc::window_full when state().receive_maximum
+  // QoS 1 publications wait for their PUBACK; errc::too_large when the broker's Maximum Packet Size
+  // forbids it; errc::invalid_argument for what MQTT can't carry.
+  Result<int> publish(const MqttPublication& publication);
 
-  // Ends poll()'s wait. Any thread.
+  // Gives up the subscriptions, for good. What the broker has queued for us by then still comes: an
+  // owner who won't be back soon goes on with poll() and acknowledge() until a round stays empty,
+  // else those messages wait for us, and are lost when the session expires.
+  void unsubscribe();
+
+  // Ends poll()'s wait; the next one's, when none is waiting. Any thread.
   void wake();
 
-  // Writes what waits, sends DISCONNECT (which cancels the will) and closes. No reconnect after it.
-  // unsubscribe: give up the subscriptions first.
+  // Writes what waits, sends DISCONNECT (which cancels the will) and closes; takes two seconds at
+  // most. No reconnect after it. With a round that was not acknowledged, only the DISCONNECT is
+  // written: the broker keeps that round's messages. unsubscribe: gives up the subscriptions first.
   void disconnect(bool unsubscribe = false);
 
   [[nodiscard]] const MqttState& state() const;

@@ -10,9 +10,9 @@
 
 namespace tributary {
 
-// The Correlation Data of an edge's batch, which its receipt brings back: 40 bytes, the log's id (16),
-// the nonce of the process that sent it (8), first and last sequence (8 each), integers little-endian.
-// The collector returns it without looking inside.
+// The Correlation Data of an edge's batch, which its receipt brings back: 40 bytes, the log's id
+// (16), the nonce of the process that sent it (8), first and last sequence (8 each), integers
+// little-endian. The collector returns it without looking inside.
 struct Correlation {
   Id log;
   std::uint64_t boot_nonce = 0;  // random for each start of the agent: tells late receipts apart

@@ -15,7 +15,8 @@ enum class LogLevel { debug, info, warning, error };
 enum class LogFormat { json, text };
 
 // Lines on standard error: one JSON object each (`time`, `level`, `component`, `message`, then the
-// fields), or text for a person. Call it once, before the first line; without it nothing is printed.
+// fields), or text for a person. Call it once, before the first line; without it nothing is
+// printed.
 void start_logging(LogFormat format, LogLevel least);
 // What --log-format says, else text on a terminal and json elsewhere.
 LogFormat log_format_for(std::string_view option);
@@ -23,15 +24,16 @@ LogFormat log_format_for(std::string_view option);
 struct LogField {
   using Value = std::variant<std::string_view, std::int64_t, std::uint64_t, double, bool>;
 
-  LogField(std::string_view key, std::string_view value) : name(key), value(value) {}
-  LogField(std::string_view key, const std::string& value) : name(key), value(std::string_view(value)) {}
-  LogField(std::string_view key, const char* value) : name(key), value(std::string_view(value)) {}
-  LogField(std::string_view key, bool value) : name(key), value(value) {}
-  LogField(std::string_view key, double value) : name(key), value(value) {}
+  LogField(std::string_view key, std::string_view from) : name(key), value(from) {}
+  LogField(std::string_view key, const std::string& from)
+      : name(key), value(std::string_view(from)) {}
+  LogField(std::string_view key, const char* from) : name(key), value(std::string_view(from)) {}
+  LogField(std::string_view key, bool from) : name(key), value(from) {}
+  LogField(std::string_view key, double from) : name(key), value(from) {}
   template <std::signed_integral Integer>
-  LogField(std::string_view key, Integer value) : name(key), value(std::int64_t{value}) {}
+  LogField(std::string_view key, Integer from) : name(key), value(std::int64_t{from}) {}
   template <std::unsigned_integral Integer>
-  LogField(std::string_view key, Integer value) : name(key), value(std::uint64_t{value}) {}
+  LogField(std::string_view key, Integer from) : name(key), value(std::uint64_t{from}) {}
 
   std::string_view name;
   Value value;

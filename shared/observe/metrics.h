@@ -34,15 +34,16 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // The same one for the same name and labels.
-  Counter& counter(const std::string& name, const std::string& help, const MetricLabels& labels = {});
-  Histogram& histogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
-                       const MetricLabels& labels = {});
+  // The same one for the same name and labels. A name has one type: anything else is a bug.
+  Counter& counter(const std::string& name, const std::string& help,
+                   const MetricLabels& labels = {});
+  Histogram& histogram(const std::string& name, const std::string& help,
+                       const std::vector<double>& bounds, const MetricLabels& labels = {});
   // A value that is asked for at each scrape; `read` may be called from any thread. `counter`: it
-  // only grows.
+  // only grows. The last `read` for a name and labels is the one asked.
   enum class Kind { gauge, counter };
-  void observe(Kind kind, const std::string& name, const std::string& help, const MetricLabels& labels,
-               std::function<double()> read);
+  void observe(Kind kind, const std::string& name, const std::string& help,
+               const MetricLabels& labels, std::function<double()> read);
 
   // Prometheus text exposition format 0.0.4.
   std::string text() const;

@@ -1,0 +1,166 @@
+#include "collector/collector.h"
+
+#include <algorithm>
+#include <map>
+#include <thread>
+
+#include "collector/api/operations.h"
+#include "collector/api/query.h"
+#include "collector/ingest/http_ingest.h"
+#include "collector/ingest/mqtt_ingest.h"
+#include "collector/persister.h"
+#include "collector/pipeline.h"
+#include "collector/store/sqlite_store.h"
+#include "collector/stream/embedded_stream.h"
+#include "shared/base/id.h"
+#include "shared/observe/logging.h"
+
+namespace tributary::collector {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kComponent = "collector";
+constexpr auto kDrainLook = 20ms;
+
+// The client id stays the same for good: the broker keeps the session, and in it what is not
+// acknowledged, under this name.
+Result<std::string> mqtt_client_id(FileSystem& files, const std::filesystem::path& data) {
+  const auto path = data / "mqtt_client_id";
+  if (auto file = files.open(path, OpenMode::read)) {
+    std::string id(64, '\0');
+    TRIBUTARY_ASSIGN(const auto size, (*file)->read(0, std::as_writable_bytes(std::span(id))));
+    id.resize(size);
+    if (!id.empty()) return id;
+    TRIBUTARY_TRY(files.remove(path));
+  }
+  const auto id = "tributary-collector-" + Id::random().text().substr(0, 16);
+  TRIBUTARY_ASSIGN(auto file, files.open(path, OpenMode::create));
+  TRIBUTARY_TRY(file->write(0, as_bytes(id)));
+  TRIBUTARY_TRY(file->sync());
+  TRIBUTARY_TRY(files.sync_directory(data));
+  return id;
+}
+
+class RunningCollector final : public Collector {
+ public:
+  RunningCollector(Config config, FileSystem& files, const Clock& clock)
+      : config_(std::move(config)), files_(files), clock_(clock), server_(config_.http.options) {}
+
+  ~RunningCollector() override { RunningCollector::stop(0ms); }
+  RunningCollector(const RunningCollector&) = delete;
+  RunningCollector& operator=(const RunningCollector&) = delete;
+
+  Result<void> start() {
+    TRIBUTARY_TRY(files_.make_directories(config_.data));
+    TRIBUTARY_ASSIGN(unrouted_, open_embedded_stream(files_, {.directory = streams(), .topic = kUnroutedTopic, .group = kUnroutedGroup}));
+    for (const auto& pipeline : config_.pipelines) TRIBUTARY_TRY(open(pipeline));
+    register_queries(server_, all_);
+    register_operations(server_, all_, *unrouted_, health_, metrics_);
+    http_ingest_ = HttpIngest::start(config_.http, all_, server_, clock_, metrics_);
+    TRIBUTARY_TRY(server_.start());
+    for (auto* pipeline : all_) {
+      persisters_.push_back(Persister::start(*pipeline, clock_, metrics_));
+      observe(*pipeline, *persisters_.back());
+    }
+    return start_mqtt();
+  }
+
+  bool stop(std::chrono::milliseconds time) override {
+    if (stopped_) return true;
+    stopped_ = true;
+    if (mqtt_ingest_) mqtt_ingest_->stop();
+    server_.stop();
+    if (http_ingest_) http_ingest_->stop();
+    const bool drained = drain(time);
+    for (auto& persister : persisters_) persister->stop();
+    return drained;
+  }
+
+  std::vector<std::string> addresses() const override { return server_.addresses(); }
+
+ private:
+  [[nodiscard]] std::filesystem::path streams() const { return config_.data / "stream"; }
+
+  Result<void> open(const PipelineConfig& config) {
+    auto pipeline = std::make_unique<Pipeline>(Pipeline{.config = config, .stream = nullptr, .store = nullptr});
+    TRIBUTARY_ASSIGN(pipeline->stream, open_embedded_stream(files_, {.directory = streams(), .topic = config.topic, .group = config.group}));
+    TRIBUTARY_ASSIGN(pipeline->store, open_sqlite_store({.file = sqlite_file(config_, config), .table = config.table}, config.schema));
+    if (const auto health = pipeline->stream->health(); health.warning) {
+      log_warning(kComponent, health.detail, {{"pipeline", config.name}});
+    }
+    all_.push_back(pipeline.get());
+    pipelines_.push_back(std::move(pipeline));
+    return {};
+  }
+
+  Result<void> start_mqtt() {
+    if (!config_.mqtt.enabled) return {};
+    auto& options = config_.mqtt.options;
+    if (options.client_id.empty()) {
+      TRIBUTARY_ASSIGN(options.client_id, mqtt_client_id(files_, config_.data));
+    }
+    TRIBUTARY_ASSIGN(mqtt_ingest_, MqttIngest::start(config_.mqtt, all_, *unrouted_, clock_, metrics_));
+    health_.add("mqtt", [this] { return mqtt_ingest_->health(); });
+    return {};
+  }
+
+  void observe(Pipeline& pipeline, Persister& persister) {
+    const auto& name = pipeline.config.name;
+    health_.add("stream." + name, [&pipeline] { return pipeline.stream->health(); });
+    health_.add("store." + name, [&pipeline] { return pipeline.store->health(); });
+    health_.add("persister." + name, [&persister] { return persister.health(); });
+    const auto account = [&](const std::string& metric, const std::string& help, Metrics::Kind kind,
+                             std::uint64_t (*read)(const Account&)) {
+      metrics_.observe(kind, metric, help, {{"pipeline", name}}, [&pipeline, read] {
+        return static_cast<double>(read(pipeline.stream->account()));
+      });
+    };
+    using enum Metrics::Kind;
+    account("tributary_collector_records_total", "Records that entered the stream or were dead-lettered at ingest",
+            counter, [](const Account& a) { return a.records; });
+    account("tributary_collector_stored_total", "Events stored", counter, [](const Account& a) { return a.totals.stored; });
+    account("tributary_collector_duplicates_total", "Events that the store had already", counter,
+            [](const Account& a) { return a.totals.duplicates; });
+    account("tributary_collector_conflicts_total", "Events whose key the store had with other content", counter,
+            [](const Account& a) { return a.totals.conflicts; });
+    account("tributary_collector_rejected_total", "Records that can't be stored", counter,
+            [](const Account& a) { return a.totals.rejected; });
+    account("tributary_collector_lag_records", "Records in the stream that are not settled yet", gauge,
+            [](const Account& a) { return a.lag; });
+  }
+
+  bool drain(std::chrono::milliseconds time) {
+    const auto deadline = clock_.monotonic() + time;
+    const auto lags = [](Pipeline* pipeline) { return pipeline->stream->account().lag > 0; };
+    while (std::ranges::any_of(all_, lags)) {
+      if (clock_.monotonic() >= deadline) return false;
+      std::this_thread::sleep_for(kDrainLook);
+    }
+    return true;
+  }
+
+  Config config_;
+  FileSystem& files_;
+  const Clock& clock_;
+  Metrics metrics_;
+  Health health_;
+  std::unique_ptr<Stream> unrouted_;
+  std::vector<std::unique_ptr<Pipeline>> pipelines_;
+  std::vector<Pipeline*> all_;
+  HttpServer server_;
+  std::unique_ptr<HttpIngest> http_ingest_;
+  std::unique_ptr<MqttIngest> mqtt_ingest_;
+  std::vector<std::unique_ptr<Persister>> persisters_;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Collector>> Collector::start(Config config, FileSystem& files, const Clock& clock) {
+  auto collector = std::make_unique<RunningCollector>(std::move(config), files, clock);
+  TRIBUTARY_TRY(collector->start());
+  return collector;
+}
+
+}  // namespace tributary::collector

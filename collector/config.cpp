@@ -1,0 +1,225 @@
+#include "collector/config.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <sstream>
+
+#include "shared/mqtt/url.h"
+
+namespace tributary::collector {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array<std::string_view, 3> kRoles{"ingest", "persist", "query"};
+
+bool is_pipeline_name(std::string_view name) {
+  const auto lower_or_digit = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !name.empty() && name.size() <= 63 && lower_or_digit(name.front()) &&
+         std::ranges::all_of(name, [&](char c) { return lower_or_digit(c) || c == '_' || c == '-'; });
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail_errno("cannot read " + path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return std::move(text).str();
+}
+
+void read_roles(const Settings& settings, Config& config) {
+  if (!settings.has("roles")) return;
+  const auto roles = settings.strings("roles");
+  for (const auto& role : roles) {
+    if (std::ranges::find(kRoles, role) == kRoles.end()) {
+      settings.refuse("roles", "\"" + role + "\" is no role: there are ingest, persist and query");
+    }
+  }
+  const auto has = [&](std::string_view role) { return std::ranges::find(roles, role) != roles.end(); };
+  config.ingest = has("ingest");
+  config.persist = has("persist");
+  config.query = has("query");
+  if (roles.empty()) settings.refuse("roles", "is empty: name at least one of ingest, persist and query");
+}
+
+void read_mqtt(const Settings& mqtt, Config::Mqtt& config) {
+  auto& options = config.options;
+  options.url = mqtt.string("url", "mqtt://127.0.0.1:1883");
+  config.enabled = !options.url.empty();
+  if (config.enabled) {
+    if (const auto url = parse_mqtt_url(options.url); !url) mqtt.refuse("url", url.error().message());
+  }
+  options.user = mqtt.string("user");
+  options.password = mqtt.string("password");
+  if (const auto file = mqtt.optional_string("password_file")) {
+    const auto password = read_file(*file);
+    if (!password) {
+      mqtt.refuse("password_file", password.error().message());
+    } else {
+      options.password = password->substr(0, password->find_first_of("\r\n"));
+    }
+  }
+  const auto tls = mqtt.table("tls");
+  options.tls.ca_file = tls.string("ca");
+  options.tls.certificate_file = tls.string("certificate");
+  options.tls.key_file = tls.string("key");
+  options.client_id = mqtt.string("client_id");
+  options.keepalive =
+      std::chrono::duration_cast<std::chrono::seconds>(mqtt.duration("keepalive", 30s, 5s, 18h));
+  options.receive_maximum = static_cast<std::uint16_t>(mqtt.integer("receive_maximum", 5000, 1, 65'535));
+  config.share = mqtt.string("share");
+  if (config.share.find_first_of("/+#") != std::string::npos) {
+    mqtt.refuse("share", "is the name of a shared subscription: it can't contain /, + or #");
+  }
+  config.receipt_topics = mqtt.strings("receipt_topics", config.receipt_topics);
+}
+
+void read_http(const Settings& http, const Config& roles, Config::Http& config) {
+  std::vector<std::string> listen{"127.0.0.1:8000", "127.0.0.1:8001", "127.0.0.1:8002"};
+  if (!(roles.ingest && roles.persist && roles.query)) {
+    listen.clear();
+    if (roles.ingest) listen.emplace_back("127.0.0.1:8000");
+    if (roles.query) listen.emplace_back("127.0.0.1:8001");
+    if (roles.persist) listen.emplace_back("127.0.0.1:8002");
+  }
+  config.options.listen = http.strings("listen", listen);
+  config.options.threads = static_cast<std::size_t>(http.integer("threads", 1, 1, 64));
+  config.options.workers = static_cast<std::size_t>(http.integer("workers", 4, 1, 256));
+  config.options.body_size_max = http.bytes("body_size_max", 8U << 20, 1024, 1U << 30);
+  config.options.connections_max = static_cast<std::size_t>(http.integer("connections_max", 1000, 1, 100'000));
+  config.options.idle_timeout = http.duration("idle_timeout", 60s, 1s, 1h);
+  config.ingest_timeout = http.duration("ingest_timeout", 10s, 100ms, 10min);
+  config.queue_bytes_max = http.bytes("queue_size", 256U << 20, 1U << 20, 1ULL << 40);
+}
+
+// The schema of that name, or in that file.
+Result<Schema> find_schema(const std::string& pipeline, const std::string& schema) {
+  auto built_in = Schema::built_in(schema);
+  if (built_in) return built_in;
+  if (!schema.ends_with(".json")) {
+    return fail(errc::invalid_argument, "\"" + schema + "\" is neither a built-in schema (telemetry, clickstream, "
+                                        "measurement) nor the path of a .json file");
+  }
+  TRIBUTARY_ASSIGN(const auto text, read_file(schema));
+  auto parsed = Schema::parse(pipeline, text);
+  if (!parsed) return std::unexpected(parsed.error().within(schema));
+  return parsed;
+}
+
+void check_urls(const Settings& settings, const PipelineConfig& pipeline) {
+  if (pipeline.stream != "embedded:") {
+    settings.refuse("stream", "\"" + pipeline.stream + "\": this version has the embedded stream only: write \"embedded:\"");
+  }
+  if (!pipeline.store.starts_with("sqlite:")) {
+    settings.refuse("store", "\"" + pipeline.store +
+                                 "\": this version has SQLite stores only: write \"sqlite:\" or \"sqlite:/path/file.db\"");
+  }
+}
+
+// A pipeline as it is when its configuration says nothing but its name.
+PipelineConfig default_pipeline(const std::string& name, Schema schema) {
+  PipelineConfig pipeline{.name = name, .schema = std::move(schema), .topic = name, .group = "persisters", .table = name};
+  if (name == "telemetry") {
+    pipeline.topic = "sensor-events";
+    pipeline.table = "events";
+  } else if (name == "clickstream") {
+    pipeline.topic = "raw_events";
+    pipeline.group = "event_ingestors";
+    pipeline.table = "events";
+  }
+  return pipeline;
+}
+
+std::optional<PipelineConfig> read_pipeline(const Settings& settings) {
+  const auto name = settings.string("name");
+  if (!is_pipeline_name(name)) {
+    settings.refuse("name", "\"" + name + "\" is no pipeline name: lower-case letters, digits, - and _, at most 63");
+    return std::nullopt;
+  }
+  auto schema = find_schema(name, settings.string("schema", name));
+  if (!schema) settings.refuse("schema", schema.error().message());
+  auto pipeline = default_pipeline(name, schema ? *schema : *Schema::built_in("telemetry"));
+  pipeline.stream = settings.string("stream", pipeline.stream);
+  pipeline.topic = settings.string("topic", pipeline.topic);
+  pipeline.group = settings.string("group", pipeline.group);
+  pipeline.store = settings.string("store", pipeline.store);
+  pipeline.table = settings.string(settings.has("collection") ? "collection" : "table", pipeline.table);
+  check_urls(settings, pipeline);
+  return pipeline;
+}
+
+// Those of the file; without any, the built-in ones, changed or joined by what the environment and
+// --set say of a pipeline.
+std::vector<PipelineConfig> read_pipelines(const Settings& settings) {
+  std::vector<PipelineConfig> pipelines;
+  if (settings.tables("pipeline").empty()) {
+    for (const auto name : Schema::built_in_names()) {
+      pipelines.push_back(default_pipeline(std::string(name), *Schema::built_in(name)));
+    }
+  }
+  for (const auto& table : settings.named_tables("pipeline")) {
+    auto pipeline = read_pipeline(table);
+    if (!pipeline) continue;
+    const auto same = std::ranges::find(pipelines, pipeline->name, &PipelineConfig::name);
+    if (same != pipelines.end()) {
+      *same = *std::move(pipeline);
+    } else {
+      pipelines.push_back(*std::move(pipeline));
+    }
+  }
+  return pipelines;
+}
+
+// Two pipelines must not share a topic nor a table.
+void check_apart(const Settings& settings, const Config& config) {
+  std::map<std::string, std::string> topics;
+  std::map<std::string, std::string> tables;
+  for (const auto& pipeline : config.pipelines) {
+    const auto claim = [&](auto& taken, const std::string& place, const std::string& what) {
+      const auto [first, is_new] = taken.emplace(place, pipeline.name);
+      if (is_new) return;
+      settings.refuse("pipeline", "the pipelines " + first->second + " and " + pipeline.name + " would share " + what +
+                                      ": give one of them another");
+    };
+    claim(topics, pipeline.stream + " " + pipeline.topic, "the topic \"" + pipeline.topic + "\"");
+    claim(tables, sqlite_file(config, pipeline).string() + " " + pipeline.table,
+          "the table \"" + pipeline.table + "\" of one store");
+  }
+}
+
+void check_roles(const Settings& settings, const Config& config) {
+  if (config.ingest && config.persist && config.query) return;
+  for (const auto& pipeline : config.pipelines) {
+    if (pipeline.stream == "embedded:" || pipeline.store.starts_with("sqlite:")) {
+      settings.refuse("roles", "separate roles need Kafka and a server store: pipeline " + pipeline.name + " has " +
+                                   pipeline.stream + " and " + pipeline.store);
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+std::filesystem::path sqlite_file(const Config& config, const PipelineConfig& pipeline) {
+  const auto path = pipeline.store.substr(std::string_view("sqlite:").size());
+  if (path.empty()) return config.data / (pipeline.name + ".db");
+  return path;
+}
+
+Result<Config> read_config(const Settings& settings, const std::map<std::string, std::string>& environment) {
+  Config config;
+  read_roles(settings, config);
+  config.data = settings.string("data", default_state_directory(environment));
+  read_mqtt(settings.table("mqtt"), config.mqtt);
+  read_http(settings.table("http"), config, config.http);
+  config.pipelines = read_pipelines(settings);
+  check_apart(settings, config);
+  check_roles(settings, config);
+  TRIBUTARY_TRY(settings.finish());
+  return config;
+}
+
+}  // namespace tributary::collector

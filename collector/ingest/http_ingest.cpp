@@ -1,0 +1,256 @@
+#include "collector/ingest/http_ingest.h"
+
+#include <algorithm>
+#include <atomic>
+#include <list>
+#include <map>
+#include <thread>
+#include <vector>
+
+#include "collector/ingest/intake.h"
+#include "shared/base/bounded_queue.h"
+#include "shared/event/json.h"
+#include "shared/http/problem.h"
+
+namespace tributary::collector {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kIdleWait = 100ms;
+constexpr auto kPumpWait = 5ms;  // a new request waits at most this long for the one under way
+constexpr std::size_t kRequestsAtOnce = 1024;
+constexpr std::size_t kRequestsWaiting = 100'000;
+constexpr std::string_view kRetryAfterSeconds = "1";
+
+// Where the records of one pipeline go in.
+struct Door {
+  std::string pipeline;
+  Intake intake;
+  Counter& accepted;
+  Counter& rejected;
+  Counter& refused;
+};
+
+struct Request {
+  HttpRequest http;
+  HttpResponder responder;
+  std::size_t door = 0;
+  bool ndjson = false;
+  bool bury_invalid = false;  // ?invalid=dead_letter
+  std::chrono::nanoseconds deadline{};
+};
+
+// A request whose records are being appended or made durable.
+struct Job {
+  Request request;
+  std::vector<std::string_view> records{};
+  std::size_t next = 0;  // record to append
+  std::size_t accepted = 0;
+  std::size_t rejected = 0;
+  std::size_t in_flight = 0;
+  std::vector<ProblemEntry> errors{};
+  bool answered = false;
+
+  [[nodiscard]] bool done() const { return next == records.size() && in_flight == 0; }
+};
+
+HttpResponse unavailable(std::string_view detail) {
+  auto response = problem(503, detail);
+  response.headers.emplace_back("Retry-After", kRetryAfterSeconds);
+  return response;
+}
+
+// "application/json; charset=utf-8" → "application/json", lower case.
+std::string media_type(std::string_view content_type) {
+  auto type = std::string(content_type.substr(0, content_type.find(';')));
+  while (!type.empty() && type.back() == ' ') type.pop_back();
+  std::ranges::transform(type, type.begin(), [](unsigned char c) { return std::tolower(c); });
+  return type;
+}
+
+class HttpIngestThread final : public HttpIngest {
+ public:
+  HttpIngestThread(const Config::Http& config, std::span<Pipeline* const> pipelines, HttpServer& server,
+                   const Clock& clock, Metrics& metrics)
+      : config_(config), clock_(clock), queue_(kRequestsWaiting) {
+    for (auto* pipeline : pipelines) add_door(*pipeline, metrics);
+    const auto handler = [this](HttpRequest request, HttpResponder responder) {
+      accept(std::move(request), std::move(responder));
+    };
+    server.route("POST", "/ingest", handler);
+    server.route("POST", "/ingest/{pipeline}", handler);
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+
+  ~HttpIngestThread() override { HttpIngestThread::stop(); }
+  HttpIngestThread(const HttpIngestThread&) = delete;
+  HttpIngestThread& operator=(const HttpIngestThread&) = delete;
+
+  void stop() override {
+    if (!thread_.joinable()) return;
+    thread_.request_stop();
+    thread_.join();
+  }
+
+ private:
+  void add_door(Pipeline& pipeline, Metrics& metrics) {
+    const auto& name = pipeline.config.name;
+    const MetricLabels labels{{"pipeline", name}, {"source", "http"}};
+    names_.emplace(name, doors_.size());
+    doors_.push_back({.pipeline = name,
+                      .intake = Intake(pipeline, clock_),
+                      .accepted = metrics.counter("tributary_collector_ingested_total",
+                                                  "Events taken into the stream", labels),
+                      .rejected = metrics.counter("tributary_collector_ingest_rejected_total",
+                                                  "Records put among the dead letters at ingest", labels),
+                      .refused = metrics.counter("tributary_collector_ingest_refused_total",
+                                                 "Records refused with 400", labels)});
+  }
+
+  // On an I/O thread of the server: looks at what can be told without the records, and queues it.
+  void accept(HttpRequest http, HttpResponder responder) {
+    std::size_t door = 0;
+    if (const auto named = http.captured.find("pipeline"); named != http.captured.end()) {
+      const auto found = names_.find(named->second);
+      if (found == names_.end()) return responder.respond(unknown_pipeline(named->second));
+      door = found->second;
+    }
+    const auto type = media_type(http.header("content-type").value_or("application/json"));
+    if (type != "application/json" && type != "application/x-ndjson") {
+      return responder.respond(problem(
+          415, "the content type is \"" + type + "\": send application/json or application/x-ndjson"));
+    }
+    const auto invalid = http.parameter("invalid");
+    if (invalid && *invalid != "dead_letter" && *invalid != "refuse") {
+      return responder.respond(problem(400, "the parameter invalid is dead_letter or refuse (the default)"));
+    }
+    if (http.body.empty()) {
+      return responder.respond(problem(400, "the body is empty: send an event as a JSON object, an array or NDJSON"));
+    }
+    const auto size = http.body.size();
+    const auto timeout = std::chrono::nanoseconds(config_.ingest_timeout);
+    Request request{.http = std::move(http),
+                    .responder = std::move(responder),
+                    .door = door,
+                    .ndjson = type == "application/x-ndjson",
+                    .bury_invalid = invalid == "dead_letter",
+                    .deadline = clock_.monotonic() + timeout};
+    if (bytes_ + size > config_.queue_bytes_max || !queue_.try_push(std::move(request))) {
+      return request.responder.respond(unavailable("the ingest queue is full: try again in a moment"));
+    }
+    bytes_ += size;
+  }
+
+  [[nodiscard]] HttpResponse unknown_pipeline(const std::string& name) const {
+    std::string known;
+    for (const auto& door : doors_) known += (known.empty() ? "" : ", ") + door.pipeline;
+    return problem(404, "there is no pipeline \"" + name + "\": there are " + known);
+  }
+
+  void run(const std::stop_token& stop) {
+    while (!stop.stop_requested() || queue_.size() > 0 || !all_answered()) {
+      for (auto& request : queue_.pop(kRequestsAtOnce, jobs_.empty() ? kIdleWait : 0ms, stop)) {
+        begin(std::move(request));
+      }
+      for (auto& job : jobs_) advance(job);
+      collect();
+      expire();
+      std::erase_if(jobs_, [this](Job& job) { return finished(job); });
+    }
+  }
+
+  [[nodiscard]] bool all_answered() const {
+    return std::ranges::all_of(jobs_, [](const Job& job) { return job.answered; });
+  }
+
+  void begin(Request request) {
+    jobs_.emplace_back(Job{.request = std::move(request)});
+    auto& job = jobs_.back();
+    job.records = split_records(job.request.http.body, job.request.ndjson ? Framing::ndjson : Framing::detect);
+  }
+
+  // Appends as many of the job's records as the stream takes.
+  void advance(Job& job) {
+    auto& door = doors_[job.request.door];
+    const Origin origin{.source = "http", .topic = {}, .edge = {}, .log = {}, .sequence = {}};
+    const auto token = reinterpret_cast<std::uint64_t>(&job);
+    for (; job.next < job.records.size() && !job.answered; ++job.next) {
+      const auto record = job.records[job.next];
+      auto taken = door.intake.offer(record, origin, token);
+      if (taken && !*taken) return;
+      if (taken) {
+        ++job.accepted;
+        ++job.in_flight;
+      } else if (job.request.bury_invalid) {
+        if (!door.intake.offer_dead_letter(record, origin, "invalid", taken.error(), token)) return;
+        ++job.rejected;
+        ++job.in_flight;
+      } else {
+        job.errors.push_back({.index = job.next, .pointer = taken.error().pointer, .detail = taken.error().detail});
+      }
+    }
+    if (job.answered) job.next = job.records.size();
+  }
+
+  void collect() {
+    for (auto& door : doors_) {
+      if (door.intake.in_flight() == 0) continue;
+      for (const auto token : door.intake.poll(kPumpWait)) --reinterpret_cast<Job*>(token)->in_flight;
+    }
+  }
+
+  // Answers 503 to what is not durable in time; what is in flight may still be stored.
+  void expire() {
+    const auto now = clock_.monotonic();
+    for (auto& job : jobs_) {
+      if (job.answered || job.done() || now < job.request.deadline) continue;
+      job.answered = true;
+      job.request.responder.respond(
+          unavailable("not durable in time: send it again, what was stored already is recognised"));
+    }
+  }
+
+  bool finished(Job& job) {
+    if (!job.done()) return false;
+    if (!job.answered) answer(job);
+    bytes_ -= job.request.http.body.size();
+    return true;
+  }
+
+  void answer(Job& job) {
+    auto& door = doors_[job.request.door];
+    door.accepted.add(static_cast<double>(job.accepted));
+    door.rejected.add(static_cast<double>(job.rejected));
+    door.refused.add(static_cast<double>(job.errors.size()));
+    const auto accepted = std::to_string(job.accepted);
+    if (!job.errors.empty()) {
+      const auto detail = std::to_string(job.errors.size()) + " of " + std::to_string(job.records.size()) +
+                          " records are invalid; the others are accepted";
+      job.request.responder.respond(problem(400, detail, job.errors, {{"accepted", accepted}}));
+      return;
+    }
+    auto body = R"({"accepted":)" + accepted;
+    if (job.request.bury_invalid) body += R"(,"rejected":)" + std::to_string(job.rejected);
+    job.request.responder.respond(
+        {.status = 202, .content_type = "application/json", .body = body + "}", .headers = {}});
+  }
+
+  const Config::Http config_;
+  const Clock& clock_;
+  std::vector<Door> doors_;
+  std::map<std::string, std::size_t, std::less<>> names_;
+  BoundedQueue<Request> queue_;
+  std::atomic<std::size_t> bytes_ = 0;  // of the bodies that wait or are under way
+  std::list<Job> jobs_;  // their addresses are the tokens
+  std::jthread thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<HttpIngest> HttpIngest::start(const Config::Http& config, std::span<Pipeline* const> pipelines,
+                                              HttpServer& server, const Clock& clock, Metrics& metrics) {
+  return std::make_unique<HttpIngestThread>(config, pipelines, server, clock, metrics);
+}
+
+}  // namespace tributary::collector

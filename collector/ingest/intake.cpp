@@ -1,0 +1,168 @@
+#include "collector/ingest/intake.h"
+
+#include <utility>
+
+#include "collector/stream/dead_letter.h"
+#include "shared/base/check.h"
+
+namespace tributary::collector {
+namespace {
+
+// What is under way, under the number that the producers know it by.
+struct Pending {
+  std::string_view record;
+  Origin origin;
+  std::uint64_t token = 0;
+  std::string reason;  // of a dead letter; empty: an event
+  std::string detail;
+  std::string partition_key;
+  Timestamp received_at;
+};
+
+}  // namespace
+
+class Intake::Impl {
+ public:
+  Impl(Stream& stream, std::string pipeline, std::optional<Schema> schema, const Clock& clock)
+      : clock_(clock),
+        pipeline_(std::move(pipeline)),
+        schema_(schema ? schema->id() : ""),
+        dead_letters_(stream.make_dead_letter_producer()) {
+    if (!schema) return;
+    codec_.emplace(*std::move(schema));
+    events_ = stream.make_producer();
+  }
+
+  std::expected<bool, Problem> offer(std::string_view record, const Origin& origin, std::uint64_t token) {
+    CHECK(codec_);
+    auto valid = codec_->validate(record);
+    if (!valid) return std::unexpected(std::move(valid).error());
+    return begin({.record = record,
+                  .origin = origin,
+                  .token = token,
+                  .reason = {},
+                  .detail = {},
+                  .partition_key = std::string(*valid),
+                  .received_at = clock_.now()});
+  }
+
+  bool offer_dead_letter(std::string_view record, const Origin& origin, std::string_view reason,
+                         const Problem& problem, std::uint64_t token) {
+    CHECK(!reason.empty());
+    return begin({.record = record,
+                  .origin = origin,
+                  .token = token,
+                  .reason = std::string(reason),
+                  .detail = describe(problem),
+                  .partition_key = {},
+                  .received_at = clock_.now()});
+  }
+
+  std::vector<std::uint64_t> poll(std::chrono::milliseconds wait) {
+    std::vector<std::uint64_t> durable;
+    retry_failed();
+    // Dead letters are rare: who waits, waits for events, unless there are none under way.
+    const bool only_dead_letters = events_in_flight_ == 0;
+    if (!only_dead_letters) collect(*events_, wait, durable);
+    collect(*dead_letters_, only_dead_letters && durable.empty() ? wait : std::chrono::milliseconds(0),
+            durable);
+    return durable;
+  }
+
+  [[nodiscard]] std::size_t in_flight() const { return slots_.size() - free_.size(); }
+
+ private:
+  static std::string describe(const Problem& problem) {
+    return problem.pointer.empty() ? problem.detail : problem.pointer + " " + problem.detail;
+  }
+
+  bool begin(Pending pending) {
+    if (free_.empty()) {
+      free_.push_back(slots_.size());
+      slots_.emplace_back();
+    }
+    const auto slot = free_.back();
+    slots_[slot] = std::move(pending);
+    if (!append(slot)) return false;
+    free_.pop_back();
+    if (slots_[slot].reason.empty()) ++events_in_flight_;
+    return true;
+  }
+
+  // False when the producer has no room, or can't take it just now.
+  bool append(std::size_t slot) {
+    const Pending& pending = slots_[slot];
+    Record record;
+    record.token = slot;
+    record.partition_key = pending.partition_key;
+    auto& envelope = record.envelope;
+    envelope.boot = boot_id();
+    envelope.monotonic = clock_.monotonic();
+    envelope.received_at = pending.received_at;
+    envelope.pipeline = pipeline_;
+    envelope.schema = schema_;
+    envelope.source = pending.origin.source;
+    envelope.edge = pending.origin.edge;
+    envelope.log = pending.origin.log;
+    envelope.sequence = pending.origin.sequence;
+    envelope.event = pending.record;
+    if (pending.reason.empty()) return events_->append(record).has_value();
+    envelope.flags = Envelope::kRejectedAtIngest;
+    envelope.reason = pending.reason;
+    envelope.detail = pending.detail;
+    envelope.topic = pending.origin.topic;
+    const DeadLetterRecord dead_letter(envelope);
+    record.envelope = dead_letter.envelope();
+    return dead_letters_->append(record).has_value();
+  }
+
+  void collect(Producer& producer, std::chrono::milliseconds wait, std::vector<std::uint64_t>& durable) {
+    for (const auto& delivery : producer.poll(wait)) {
+      if (delivery.error) {
+        failed_.push_back(delivery.token);
+        continue;
+      }
+      durable.push_back(slots_[delivery.token].token);
+      if (slots_[delivery.token].reason.empty()) --events_in_flight_;
+      free_.push_back(delivery.token);
+    }
+  }
+
+  void retry_failed() {
+    while (!failed_.empty() && append(failed_.back())) failed_.pop_back();
+  }
+
+  const Clock& clock_;
+  const std::string pipeline_;
+  const std::string schema_;
+  std::optional<Codec> codec_;
+  std::unique_ptr<Producer> events_;
+  std::unique_ptr<Producer> dead_letters_;
+  std::vector<Pending> slots_;
+  std::vector<std::size_t> free_;
+  std::vector<std::size_t> failed_;
+  std::size_t events_in_flight_ = 0;
+};
+
+Intake::Intake(Pipeline& pipeline, const Clock& clock)
+    : impl_(std::make_unique<Impl>(*pipeline.stream, pipeline.config.name, pipeline.config.schema, clock)) {}
+Intake::Intake(Stream& stream, const Clock& clock)
+    : impl_(std::make_unique<Impl>(stream, "", std::nullopt, clock)) {}
+Intake::Intake(Intake&&) noexcept = default;
+Intake::~Intake() = default;
+
+std::expected<bool, Problem> Intake::offer(std::string_view record, const Origin& origin,
+                                           std::uint64_t token) {
+  return impl_->offer(record, origin, token);
+}
+
+bool Intake::offer_dead_letter(std::string_view record, const Origin& origin, std::string_view reason,
+                               const Problem& problem, std::uint64_t token) {
+  return impl_->offer_dead_letter(record, origin, reason, problem, token);
+}
+
+std::vector<std::uint64_t> Intake::poll(std::chrono::milliseconds wait) { return impl_->poll(wait); }
+
+std::size_t Intake::in_flight() const { return impl_->in_flight(); }
+
+}  // namespace tributary::collector

@@ -1,0 +1,304 @@
+#include "collector/ingest/mqtt_ingest.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "collector/ingest/intake.h"
+#include "shared/event/json.h"
+#include "shared/mqtt/client.h"
+#include "shared/mqtt/url.h"
+#include "shared/observe/logging.h"
+
+namespace tributary::collector {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kComponent = "mqtt";
+constexpr auto kPollWait = 500ms;
+constexpr auto kHoldEvery = 200ms;   // how often the connection is looked after while PUBACKs are held
+constexpr auto kStopPatience = 5s;   // how long a stop waits for a stream that doesn't take a batch
+
+struct Topic {
+  std::string_view edge;
+  std::string_view pipeline;
+};
+
+// tributary/<edge>/events/<pipeline>
+std::optional<Topic> parse_topic(std::string_view topic) {
+  constexpr std::string_view kPrefix = "tributary/";
+  constexpr std::string_view kMiddle = "/events/";
+  if (!topic.starts_with(kPrefix)) return std::nullopt;
+  topic.remove_prefix(kPrefix.size());
+  const auto slash = topic.find('/');
+  if (slash == std::string_view::npos || !topic.substr(slash).starts_with(kMiddle)) return std::nullopt;
+  return Topic{.edge = topic.substr(0, slash), .pipeline = topic.substr(slash + kMiddle.size())};
+}
+
+// With the sender's log and sequence when the message is an edge's batch: they stand in its user
+// properties, the sequence being that of the first line.
+Origin origin_of(const MqttMessage& message, std::string_view edge) {
+  Origin origin{.source = "mqtt", .topic = message.topic, .edge = edge, .log = {}, .sequence = {}};
+  const auto log = message.properties.user_property("log");
+  const auto sequence = message.properties.user_property("sequence");
+  if (!log || !sequence) return origin;
+  const auto id = Id::parse(*log);
+  std::uint64_t first = 0;
+  const auto* const last = sequence->data() + sequence->size();
+  const auto [end, error] = std::from_chars(sequence->data(), last, first);
+  if (!id || error != std::errc{} || end != last) return origin;
+  origin.log = *id;
+  origin.sequence = {first};
+  return origin;
+}
+
+bool receipt_allowed(const std::vector<std::string>& filters, std::string_view topic) {
+  if (topic.find_first_of("+#") != std::string_view::npos) return false;
+  return std::ranges::any_of(filters, [&](const auto& filter) { return topic_matches(filter, topic); });
+}
+
+// Where the records of one pipeline go in; of no pipeline, for what can't be routed.
+struct Door {
+  Intake intake;
+  Counter& accepted;
+  Counter& rejected;
+};
+
+Door make_door(Intake intake, const std::string& pipeline, Metrics& metrics) {
+  const MetricLabels labels{{"pipeline", pipeline}, {"source", "mqtt"}};
+  return {.intake = std::move(intake),
+          .accepted = metrics.counter("tributary_collector_ingested_total",
+                                      "Events taken into the stream", labels),
+          .rejected = metrics.counter("tributary_collector_ingest_rejected_total",
+                                      "Records put among the dead letters at ingest", labels)};
+}
+
+// What became of one message's records.
+struct Tally {
+  std::size_t accepted = 0;
+  std::size_t rejected = 0;
+};
+
+class MqttIngestThread final : public MqttIngest {
+ public:
+  MqttIngestThread(const Config::Mqtt& config, std::unique_ptr<MqttClient> client,
+                   std::span<Pipeline* const> pipelines, Stream& unrouted, const Clock& clock,
+                   Metrics& metrics)
+      : config_(config),
+        clock_(clock),
+        client_(std::move(client)),
+        unrouted_(make_door(Intake(unrouted, clock), "", metrics)),
+        messages_(metrics.counter("tributary_collector_mqtt_messages_total", "MQTT messages received")),
+        empty_(metrics.counter("tributary_collector_mqtt_empty_retained_total",
+                               "Empty retained messages, which clear a topic: ignored")),
+        receipts_(metrics.counter("tributary_collector_receipts_total", "Receipts sent")),
+        forbidden_(metrics.counter("tributary_collector_receipts_forbidden_total",
+                                   "Response topics outside of mqtt.receipt_topics: not answered")) {
+    for (auto* pipeline : pipelines) {
+      const auto& name = pipeline->config.name;
+      doors_.emplace(name, make_door(Intake(*pipeline, clock), name, metrics));
+    }
+    tell_health();
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+
+  ~MqttIngestThread() override { MqttIngestThread::stop(); }
+  MqttIngestThread(const MqttIngestThread&) = delete;
+  MqttIngestThread& operator=(const MqttIngestThread&) = delete;
+
+  void stop() override {
+    if (!thread_.joinable()) return;
+    thread_.request_stop();
+    client_->wake();
+    thread_.join();
+  }
+
+  HealthCheck health() const override {
+    const std::lock_guard lock(mutex_);
+    return health_;
+  }
+
+ private:
+  void run(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      const auto round = client_->poll(kPollWait);
+      if (round.connected) {
+        log_info(kComponent, "connected", {{"session_present", client_->state().session_present}});
+      }
+      if (round.disconnected) {
+        log_warning(kComponent, "not connected", {{"reason", client_->state().error}});
+      }
+      tell_health();
+      if (!round.messages.empty()) take(round, stop);
+    }
+    client_->disconnect(!config_.share.empty());
+  }
+
+  // Makes everything of the round durable, and then answers. Without an answer when it gave up: the
+  // broker sends the messages again.
+  void take(const MqttRound& round, const std::stop_token& stop) {
+    messages_.add(static_cast<double>(round.messages.size()));
+    tallies_.assign(round.messages.size(), {});
+    for (std::size_t i = 0; i < round.messages.size(); ++i) {
+      if (!submit(round.messages[i], tallies_[i], stop)) return;
+    }
+    while (in_flight()) {
+      if (gave_up(stop)) return;
+      pump();
+    }
+    for (std::size_t i = 0; i < round.messages.size(); ++i) send_receipt(round.messages[i], tallies_[i]);
+    if (const auto done = client_->acknowledge(round.generation); !done) {
+      log_warning(kComponent, "the broker will send the last batch again",
+                  {{"reason", done.error().message()}});
+    }
+  }
+
+  // Appends the message's records. False when it gave up.
+  bool submit(const MqttMessage& message, Tally& tally, const std::stop_token& stop) {
+    if (message.payload.empty() && message.retain) {
+      empty_.add();
+      return true;
+    }
+    const auto topic = parse_topic(message.topic);
+    Origin origin = origin_of(message, topic ? topic->edge : "");
+    const auto door = topic ? doors_.find(topic->pipeline) : doors_.end();
+    if (door == doors_.end()) {
+      const auto name = std::string(topic ? topic->pipeline : message.topic);
+      return bury(unrouted_, message.payload, origin, "unknown_pipeline",
+                  {.pointer = "", .detail = "there is no pipeline \"" + name + "\""}, tally, stop);
+    }
+    const auto records = split_records(message.payload, Framing::detect);
+    if (records.empty()) {
+      return bury(door->second, message.payload, origin, "invalid",
+                  {.pointer = "", .detail = "the payload is empty"}, tally, stop);
+    }
+    for (const auto record : records) {
+      if (!append(door->second, record, origin, tally, stop)) return false;
+      if (origin.sequence.value != 0) origin.sequence = origin.sequence.next();
+    }
+    return true;
+  }
+
+  bool append(Door& door, std::string_view record, const Origin& origin, Tally& tally,
+              const std::stop_token& stop) {
+    while (true) {
+      const auto taken = door.intake.offer(record, origin, 0);
+      if (!taken) return bury(door, record, origin, "invalid", taken.error(), tally, stop);
+      if (*taken) break;
+      if (gave_up(stop)) return false;
+      pump();
+    }
+    ++tally.accepted;
+    door.accepted.add();
+    return true;
+  }
+
+  bool bury(Door& door, std::string_view record, const Origin& origin, std::string_view reason,
+            const Problem& problem, Tally& tally, const std::stop_token& stop) {
+    while (!door.intake.offer_dead_letter(record, origin, reason, problem, 0)) {
+      if (gave_up(stop)) return false;
+      pump();
+    }
+    ++tally.rejected;
+    door.rejected.add();
+    return true;
+  }
+
+  [[nodiscard]] bool in_flight() const {
+    return unrouted_.intake.in_flight() > 0 ||
+           std::ranges::any_of(doors_, [](const auto& door) { return door.second.intake.in_flight() > 0; });
+  }
+
+  // Lets the streams work for a moment, and keeps the connection alive meanwhile.
+  void pump() {
+    const auto now = clock_.monotonic();
+    if (now - held_at_ >= kHoldEvery) {
+      client_->hold();
+      held_at_ = now;
+    }
+    for (auto& [name, door] : doors_) pump(door);
+    pump(unrouted_);
+  }
+
+  static void pump(Door& door) {
+    if (door.intake.in_flight() > 0) door.intake.poll(kHoldEvery);
+  }
+
+  bool gave_up(const std::stop_token& stop) {
+    if (!stop.stop_requested()) return false;
+    const auto now = clock_.monotonic();
+    if (stop_seen_at_ == 0ns) stop_seen_at_ = now;
+    return now - stop_seen_at_ > kStopPatience;
+  }
+
+  void send_receipt(const MqttMessage& message, const Tally& tally) {
+    const auto& properties = message.properties;
+    if (properties.response_topic.empty()) return;
+    if (!receipt_allowed(config_.receipt_topics, properties.response_topic)) {
+      forbidden_.add();
+      return;
+    }
+    MqttPublication receipt{.topic = properties.response_topic, .payload = {}, .qos = 0, .properties = {}};
+    receipt.properties.correlation_data = properties.correlation_data;
+    receipt.properties.user_properties = {{"accepted", std::to_string(tally.accepted)},
+                                          {"rejected", std::to_string(tally.rejected)}};
+    // A receipt that doesn't leave is asked for again by the sender's next try.
+    if (client_->publish(std::move(receipt))) receipts_.add();
+  }
+
+  void tell_health() {
+    const auto& state = client_->state();
+    HealthCheck check;
+    if (!state.connected) {
+      check = {.up = false, .detail = state.error};
+    } else if (!state.refused_subscription.empty()) {
+      check = {.up = false, .detail = "the broker refused the subscription " + state.refused_subscription};
+    } else if (!state.subscribed) {
+      check = {.up = false, .detail = "waiting for the broker to grant the subscription"};
+    } else if (state.protocol != 5) {
+      check = {.up = true, .detail = "the broker speaks MQTT 3.1.1: it carries no receipts", .warning = true};
+    }
+    const std::lock_guard lock(mutex_);
+    health_ = std::move(check);
+  }
+
+  const Config::Mqtt config_;
+  const Clock& clock_;
+  std::unique_ptr<MqttClient> client_;
+  std::map<std::string, Door, std::less<>> doors_;
+  Door unrouted_;
+  std::vector<Tally> tallies_;
+  std::chrono::nanoseconds held_at_{};
+  std::chrono::nanoseconds stop_seen_at_{};
+
+  Counter& messages_;
+  Counter& empty_;
+  Counter& receipts_;
+  Counter& forbidden_;
+
+  mutable std::mutex mutex_;
+  HealthCheck health_;
+  std::jthread thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<MqttIngest>> MqttIngest::start(const Config::Mqtt& config,
+                                                      std::span<Pipeline* const> pipelines, Stream& unrouted,
+                                                      const Clock& clock, Metrics& metrics) {
+  MqttOptions options = config.options;
+  options.clean_start = false;
+  options.session_expiry = config.share.empty() ? std::chrono::seconds(7 * 24h) : 120s;
+  const std::string filter = "tributary/+/events/+";
+  options.subscriptions = {{.topic = config.share.empty() ? filter : "$share/" + config.share + "/" + filter,
+                            .qos = 1,
+                            .retain_as_published = true}};
+  TRIBUTARY_ASSIGN(auto client, MqttClient::create(std::move(options)));
+  return std::make_unique<MqttIngestThread>(config, std::move(client), pipelines, unrouted, clock, metrics);
+}
+
+}  // namespace tributary::collector

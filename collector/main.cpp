@@ -1,0 +1,106 @@
+// tributary-collector: bridges MQTT and HTTP to a durable stream, stores what comes out of it, and
+// answers queries.
+
+#include <csignal>
+#include <cstdio>
+
+#include "collector/collector.h"
+#include "collector/config.h"
+#include "collector/dead_letter_command.h"
+#include "shared/base/version.h"
+#include "shared/config/command_line.h"
+#include "shared/observe/logging.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace tributary;
+using namespace tributary::collector;
+
+constexpr std::string_view kComponent = "collector";
+constexpr auto kDrainTime = 20s;
+
+Result<Config> load(const CommandLine& command_line) {
+  const auto environment = process_environment();
+  SettingSources sources;
+  sources.file = command_line.config_file;
+  sources.environment = environment;
+  sources.sets = command_line.sets;
+  TRIBUTARY_ASSIGN(const auto settings, Settings::load(sources));
+  return read_config(settings, environment);
+}
+
+// Blocked in every thread from now on: run() waits for them.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+int run(Config config, const CommandLine& command_line) {
+  start_logging(log_format_for(command_line.log_format), LogLevel::info);
+  const auto signals = block_signals();
+  const SystemClock clock;
+  const auto data = config.data.string();
+  const auto broker = config.mqtt.options.url;
+  auto collector = Collector::start(std::move(config), posix_file_system(), clock);
+  if (!collector) {
+    log_error(kComponent, collector.error().message());
+    return kExitFailed;
+  }
+  for (const auto& address : (*collector)->addresses()) log_info(kComponent, "listening", {{"address", address}});
+  log_info(kComponent, "started", {{"version", kVersion}, {"data", data}, {"broker", broker}});
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log_info(kComponent, "stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  if (!(*collector)->stop(kDrainTime)) {
+    log_warning(kComponent, "stopped with events left in a stream: they are stored after the next start");
+  } else {
+    log_info(kComponent, "stopped");
+  }
+  return kExitOk;
+}
+
+int check(const Config& config) {
+  std::printf("the configuration is good: %zu pipelines", config.pipelines.size());
+  for (const auto& pipeline : config.pipelines) {
+    std::printf("\n  %s: schema %s, stream %s topic %s, store %s table %s", pipeline.name.c_str(),
+                pipeline.schema.id().c_str(), pipeline.stream.c_str(), pipeline.topic.c_str(), pipeline.store.c_str(),
+                pipeline.table.c_str());
+  }
+  std::printf("\n  data in %s\n", config.data.c_str());
+  return kExitOk;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto outcome = parse_command_line(
+      argc, argv, "tributary-collector", "Carries events from MQTT and HTTP into a store, each exactly once.",
+      {{.name = "run", .description = "run the collector until SIGTERM or Ctrl-C", .arguments = ""},
+       {.name = "check-config",
+        .description = "say what is wrong with the configuration, and what it comes to",
+        .arguments = ""},
+       {.name = "dead-letters", .description = "print what could not be stored, as NDJSON", .arguments = "list [PIPELINE]"},
+       {.name = "version", .description = "print the version", .arguments = ""}},
+      kVersion);
+  if (!outcome.command_line) return outcome.exit_status;
+  const auto& command_line = *outcome.command_line;
+  if (command_line.command == "version") {
+    std::printf("tributary-collector %s\n", kVersion);
+    return kExitOk;
+  }
+  auto config = load(command_line);
+  if (!config) {
+    std::fprintf(stderr, "%s\n", config.error().message().c_str());
+    return kExitUsage;
+  }
+  if (command_line.command == "check-config") return check(*config);
+  if (command_line.command == "dead-letters") return run_dead_letters(*config, command_line.arguments);
+  return run(*std::move(config), command_line);
+}

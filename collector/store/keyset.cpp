@@ -1,0 +1,104 @@
+// The cursor's bytes, little-endian, in base64url without padding (RFC 4648, 5):
+//
+//     version (1 byte, 1) | seconds (8) | nanoseconds (4) | key | FNV-1a 32 of all before it (4)
+//
+// The checksum is there for what gets cut or edited on its way through a client, not for security:
+// a cursor gives no access that the query itself doesn't give.
+
+#include <array>
+
+#include "collector/store/store.h"
+#include "shared/base/bytes.h"
+
+namespace tributary::collector {
+namespace {
+
+constexpr auto kVersion = std::byte{1};
+constexpr std::size_t kKeyAt = 1 + sizeof(std::int64_t) + sizeof(std::int32_t);
+constexpr std::string_view kDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::size_t kTextSizeMax = 4 * (kKeyAt + kKeySizeMax + sizeof(std::uint32_t)) / 3 + 4;
+
+std::string base64url(ByteView bytes) {
+  std::string text;
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  for (const auto byte : bytes) {
+    bits = bits << 8U | std::to_integer<std::uint32_t>(byte);
+    for (count += 8; count >= 6; count -= 6) text += kDigits[bits >> (count - 6) & 0x3fU];
+  }
+  if (count > 0) text += kDigits[bits << (6 - count) & 0x3fU];
+  return text;
+}
+
+// Nothing for any text that base64url() doesn't write.
+std::optional<Bytes> from_base64url(std::string_view text) {
+  Bytes bytes;
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  for (const char digit : text) {
+    const auto value = kDigits.find(digit);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = bits << 6U | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes.push_back(static_cast<std::byte>(bits >> count & 0xffU));
+  }
+  const bool rest_is_zero = (bits & ((1U << count) - 1)) == 0;
+  if (count >= 6 || !rest_is_zero) return std::nullopt;
+  return bytes;
+}
+
+// G. Fowler, L. C. Noll, K.-P. Vo: FNV-1a.
+std::uint32_t checksum(ByteView bytes) {
+  std::uint32_t sum = 2'166'136'261U;
+  for (const auto byte : bytes) {
+    sum = (sum ^ std::to_integer<std::uint32_t>(byte)) * 16'777'619U;
+  }
+  return sum;
+}
+
+// What Timestamp promises of itself.
+bool is_time(Timestamp time) {
+  constexpr std::int64_t kFirstSecond = -62'135'596'800;
+  constexpr std::int64_t kLastSecond = 253'402'300'799;
+  constexpr std::int32_t kSecond = 1'000'000'000;
+  if (time.seconds < kFirstSecond || time.seconds > kLastSecond) return false;
+  if (time.nanoseconds < 0 || time.nanoseconds >= 2 * kSecond) return false;
+  const auto second_of_day = (time.seconds - kFirstSecond) % 86'400;
+  return time.nanoseconds < kSecond || second_of_day == 86'399;
+}
+
+}  // namespace
+
+std::string Keyset::text() const {
+  Bytes bytes{kVersion};
+  append_le(bytes, static_cast<std::uint64_t>(time.seconds));
+  append_le(bytes, static_cast<std::uint32_t>(time.nanoseconds));
+  const auto key_bytes = as_bytes(key);
+  bytes.insert(bytes.end(), key_bytes.begin(), key_bytes.end());
+  append_le(bytes, checksum(bytes));
+  return base64url(bytes);
+}
+
+std::optional<Keyset> Keyset::parse(std::string_view text) {
+  if (text.size() > kTextSizeMax) return std::nullopt;
+  const auto bytes = from_base64url(text);
+  if (!bytes || bytes->size() <= kKeyAt + sizeof(std::uint32_t)) return std::nullopt;
+  if (bytes->front() != kVersion) return std::nullopt;
+
+  const auto checked = ByteView(*bytes).first(bytes->size() - sizeof(std::uint32_t));
+  if (load_le<std::uint32_t>(bytes->data() + checked.size()) != checksum(checked)) {
+    return std::nullopt;
+  }
+  const auto key = checked.subspan(kKeyAt);
+  const auto seconds = load_le<std::uint64_t>(checked.data() + 1);
+  const auto nanoseconds = load_le<std::uint32_t>(checked.data() + 1 + sizeof(seconds));
+  const Timestamp time{.seconds = static_cast<std::int64_t>(seconds),
+                       .nanoseconds = static_cast<std::int32_t>(nanoseconds)};
+  if (key.size() > kKeySizeMax || !is_time(time)) return std::nullopt;
+  return Keyset{.time = time, .key = std::string(as_text(key))};
+}
+
+}  // namespace tributary::collector

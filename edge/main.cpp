@@ -1,0 +1,149 @@
+// tributary-edge: samples sensors into a crash-safe buffer and delivers it over MQTT.
+
+#include <malloc.h>
+
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <string>
+#include <string_view>
+
+#include "edge/agent.h"
+#include "edge/commands.h"
+#include "edge/config.h"
+#include "shared/base/version.h"
+#include "shared/config/command_line.h"
+#include "shared/config/settings.h"
+#include "shared/io/file_system.h"
+#include "shared/observe/logging.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace tributary;
+using namespace tributary::edge;
+
+constexpr std::string_view kComponent = "agent";
+constexpr auto kDrainTime = 5s;
+
+// Gateways have little memory: one heap for all threads, and what is free goes back to the system.
+void save_memory() {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 64 << 10);
+  mallopt(M_TRIM_THRESHOLD, 64 << 10);
+  mallopt(M_TOP_PAD, 16 << 10);
+}
+
+Result<Config> load(const CommandLine& command_line) {
+  SettingSources sources;
+  sources.file = command_line.config_file;
+  sources.environment = process_environment();
+  sources.sets = command_line.sets;
+  TRIBUTARY_ASSIGN(const auto settings, Settings::load(sources));
+  return read_config(settings, sources.environment, sources.file, posix_file_system());
+}
+
+// Blocked in every thread from now on: wait_for_signal() takes them.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+// 0 when none came in time.
+int wait_for_signal(const sigset_t& signals, std::chrono::milliseconds time) {
+  const timespec limit{.tv_sec = static_cast<std::time_t>(time.count() / 1000),
+                       .tv_nsec = static_cast<long>(time.count() % 1000) * 1'000'000};
+  return std::max(0, sigtimedwait(&signals, nullptr, &limit));
+}
+
+std::string sensors_in_words(const Config& config) {
+  constexpr std::size_t kNamed = 3;
+  std::string words;
+  for (std::size_t i = 0; i < std::min(kNamed, config.sensors.size()); ++i) {
+    words += (i == 0 ? "" : ", ") + config.sensors[i].name;
+  }
+  if (const auto more = config.sensors.size() - std::min(kNamed, config.sensors.size());
+      more != 0) {
+    words += " and " + std::to_string(more) + " more";
+  }
+  return words;
+}
+
+void say_start(const Config& config, const Agent& agent) {
+  for (const auto& address : agent.addresses())
+    log_info(kComponent, "listening", {{"address", address}});
+  if (config.sensors.empty()) {
+    log_info(kComponent, "no [[sensor]] is configured: delivering what is in the buffer",
+             {{"records", agent.records()}});
+  }
+  log_info(kComponent, "started",
+           {{"version", kVersion},
+            {"id", config.id},
+            {"sensors", sensors_in_words(config)},
+            {"buffer", config.buffer.path.string()},
+            {"publishes_to", config.publisher.mqtt.url}});
+}
+
+int run(const Config& config, const CommandLine& command_line) {
+  start_logging(log_format_for(command_line.log_format), LogLevel::info);
+  const auto signals = block_signals();
+  const SystemClock clock;
+  auto started = Agent::start(config, posix_file_system(), clock);
+  if (!started) {
+    log_error(kComponent, started.error().message());
+    return started.error() == errc::invalid_argument ? kExitUsage : kExitFailed;
+  }
+  auto& agent = **started;
+  say_start(config, agent);
+
+  int signal = 0;
+  bool done = false;
+  while (signal == 0 && !done) {
+    signal = wait_for_signal(signals, config.exit_when_done ? 50ms : 60'000ms);
+    done = config.exit_when_done && agent.done();
+  }
+  if (done) {
+    log_info(kComponent, "done: everything is delivered");
+  } else {
+    log_info(kComponent, "stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  }
+  agent.stop(kDrainTime);
+  log_info(kComponent, "stopped", {{"records_left_in_buffer", agent.records()}});
+  return kExitOk;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  save_memory();
+  const std::vector<Command> commands{
+      {"run", "sample sensors and deliver, until SIGTERM"},
+      {"check-config", "read the configuration and the recordings, and say what is wrong"},
+      {"sample", "print readings of every sensor", "how many of each (default: 1)"},
+      {"buffer", "print what waits in the buffer"},
+      {"version", "print the version"},
+  };
+  const auto outcome = parse_command_line(
+      argc, argv, "tributary-edge",
+      "Samples sensors into a crash-safe buffer and delivers it over MQTT.", commands, kVersion);
+  if (!outcome.command_line) return outcome.exit_status;
+  const auto& command_line = *outcome.command_line;
+  if (command_line.command == "version") {
+    std::printf("tributary-edge %s\n", kVersion);
+    return kExitOk;
+  }
+  const auto config = load(command_line);
+  if (!config) {
+    std::fprintf(stderr, "%s\n", config.error().message().c_str());
+    return kExitUsage;
+  }
+  if (command_line.command == "check-config") return check_config(*config);
+  if (command_line.command == "sample") return sample(*config, command_line.arguments);
+  if (command_line.command == "buffer") return show_buffer(*config);
+  return run(*config, command_line);
+}

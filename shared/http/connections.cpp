@@ -1,0 +1,324 @@
+#include "shared/http/connections.h"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <ctime>
+#include <restinio/all.hpp>
+#include <unordered_map>
+
+#include "shared/http/problem.h"
+
+namespace tributary::http {
+namespace {
+
+constexpr std::size_t kFieldsMax = 100;
+constexpr std::size_t kReadBuffer = 16U << 10;
+// RESTinio limits the time of one write as a whole: a long body goes out in pieces of this size, so
+// that a slow reader is one that doesn't take a piece in time.
+constexpr std::size_t kPieceMax = 256U << 10;
+
+HttpResponse refusal(std::string_view parser_error) {
+  const auto failed = [&](std::string_view name) {
+    return parser_error.find(name) != std::string_view::npos;
+  };
+  if (failed("HPE_CB_headers_complete") || failed("HPE_CB_body")) {
+    return problem(413, "the body is over the limit of this server");
+  }
+  if (failed("HPE_CB_url"))
+    return problem(414, "the request's address is over the limit of this server");
+  if (failed("HPE_CB_header") || failed("HPE_HEADER_OVERFLOW")) {
+    return problem(431, "the request's header is over the limits of this server");
+  }
+  return problem(400, "this is not HTTP/1.1 (is the client using TLS, or another protocol?)");
+}
+
+// RESTinio closes without an answer what it can't parse, and says so here only.
+class Logger {
+ public:
+  template <class Message>
+  void trace(Message&&) const noexcept {}
+  template <class Message>
+  void info(Message&&) const noexcept {}
+  template <class Message>
+  void warn(Message&&) const noexcept {}
+  template <class Message>
+  void error(Message&& message) const {
+    const std::string text = message();
+    if (text.find("parser error HPE_") == std::string::npos) return;
+    Socket* const socket = Socket::current();
+    if (socket != nullptr && !socket->refusal.empty()) {
+      Socket::answer_at_shutdown(std::exchange(socket->refusal, {}));
+    } else {
+      Socket::answer_at_shutdown(whole_response(refusal(text)));
+    }
+  }
+};
+
+struct Traits : restinio::default_traits_t {
+  using logger_t = Logger;
+  using stream_socket_t = Socket;
+};
+
+using Connection = restinio::impl::connection_t<Traits>;
+using Settings = restinio::impl::connection_settings_t<Traits>;
+using Limiter = restinio::connection_count_limits::noop_connection_count_limiter_t;
+using Seat = restinio::connection_count_limits::connection_lifetime_monitor_t<Limiter>;
+
+restinio::impl::http_parser_ctx_t& context_of(http_parser* parser) {
+  return *static_cast<restinio::impl::http_parser_ctx_t*>(parser->data);
+}
+
+int on_headers_complete(http_parser* parser) {
+  auto& header = context_of(parser).m_header;
+  header.http_major(parser->http_major);
+  header.http_minor(parser->http_minor);
+  // An offer of another protocol may be passed over (RFC 9110, 7.8); RESTinio would stop its clock.
+  parser->upgrade = 0;
+  if (const int refused = restinio::impl::restinio_headers_complete_cb(parser); refused != 0)
+    return refused;
+
+  const auto expect = header.opt_value_of(restinio::http_field::expect);
+  const bool waits =
+      expect && expect->size() == 12 && ::strncasecmp(expect->data(), "100-continue", 12) == 0;
+  if (waits && parser->http_minor > 0 && Socket::current() != nullptr) {
+    Socket::current()->send_now("HTTP/1.1 100 Continue\r\n\r\n");
+  }
+  return 0;
+}
+
+int on_body(http_parser* parser, const char* at, std::size_t length) {
+  Socket* const socket = Socket::current();
+  if (socket != nullptr && !socket->body.grow(length)) {
+    auto busy = problem(503, "too many large requests at once: try again in a moment");
+    busy.headers.emplace_back("Retry-After", "1");
+    socket->refusal = whole_response(busy);
+    return -1;
+  }
+  return restinio::impl::restinio_body_cb(parser, at, length);
+}
+
+http_parser_settings parser_settings() {
+  auto settings = restinio::impl::create_parser_settings<Traits::http_methods_mapper_t>();
+  settings.on_headers_complete = on_headers_complete;
+  settings.on_body = on_body;
+  // RESTinio's own remembers each chunk: a body of one-byte chunks would take 50 times its size.
+  settings.on_chunk_header = [](http_parser*) { return 0; };
+  return settings;
+}
+
+restinio::server_settings_t<Traits> server_settings(const HttpServerOptions& options) {
+  const auto check_period = std::clamp(options.idle_timeout / 4, std::chrono::milliseconds(10),
+                                       std::chrono::milliseconds(1000));
+  restinio::server_settings_t<Traits> settings;
+  settings.buffer_size(kReadBuffer)
+      .read_next_http_message_timelimit(options.idle_timeout)
+      .write_http_response_timelimit(options.idle_timeout)
+      .handle_request_timeout(options.handle_timeout)
+      .max_pipelined_requests(1)
+      .timer_manager(check_period)
+      .incoming_http_msg_limits(restinio::incoming_http_msg_limits_t{}
+                                    .max_url_size(options.header_size_max)
+                                    .max_field_name_size(options.header_size_max)
+                                    .max_field_value_size(options.header_size_max)
+                                    .max_field_count(kFieldsMax)
+                                    .max_body_size(options.body_size_max));
+  return settings;
+}
+
+}  // namespace
+
+// The requests that wait for their answers, with their connections.
+struct Connections::Waiting {
+  struct Entry {
+    restinio::impl::connection_handle_t connection;
+    restinio::request_id_t request;
+    bool endless = false;
+  };
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::unordered_map<std::uint64_t, Entry> entries;
+  std::uint64_t last_number = 0;
+  std::size_t writers = 0;  // that hold an entry's connection outside of the mutex
+  bool closed = false;
+
+  std::uint64_t add(Entry entry) {
+    const std::lock_guard lock(mutex);
+    entries.emplace(++last_number, std::move(entry));
+    return last_number;
+  }
+  void remove(std::uint64_t number) {
+    Entry removed;  // outlives the lock: it may be the connection's last owner
+    const std::lock_guard lock(mutex);
+    if (const auto found = entries.find(number); found != entries.end()) {
+      removed = std::move(found->second);
+      entries.erase(found);
+      changed.notify_all();
+    }
+  }
+};
+
+struct Connections::Engine {
+  asio::io_context& context;
+  std::shared_ptr<BodyBudget> bodies;
+  std::shared_ptr<Settings> settings;
+  std::atomic<std::uint64_t> last_connection{0};
+};
+
+Connections::Connections(asio::io_context& context, const HttpServerOptions& options,
+                         std::function<void(Arrived)> arrived)
+    : waiting_(std::make_shared<Waiting>()) {
+  auto settings = server_settings(options);
+  settings.request_handler([waiting = waiting_,
+                            arrived = std::move(arrived)](restinio::request_handle_t handle) {
+    const auto& header = handle->header();
+    Arrived request;
+    request.method = header.method().c_str();
+    request.target = header.request_target();
+    header.for_each_field(
+        [&](const auto& field) { request.headers.emplace_back(field.name(), field.value()); });
+    request.body = handle->body();
+    request.chunks_understood = header.http_major() == 1 && header.http_minor() > 0;
+    request.keep_alive = header.should_keep_alive();
+    if (Socket::current() != nullptr) request.claim = Socket::current()->body.take();
+    request.number =
+        waiting->add({restinio::impl::access_req_connection(*handle), handle->request_id(), false});
+    handle.reset();
+    arrived(std::move(request));
+    return restinio::request_accepted();
+  });
+  const auto timers = settings.timer_factory()->create(context);
+  engine_ = std::make_unique<Engine>(
+      context, std::make_shared<BodyBudget>(options.bodies_size_max),
+      std::make_shared<Settings>(std::move(settings), parser_settings(), timers));
+}
+
+Connections::~Connections() = default;
+
+void Connections::start(Socket socket, const asio::ip::tcp::endpoint& peer) {
+  socket.body = BodyClaim(engine_->bodies);
+  const auto connection = std::make_shared<Connection>(
+      ++engine_->last_connection, std::move(socket), engine_->settings, peer, Seat{nullptr});
+  asio::post(connection->get_executor(), [connection] { connection->init(); });
+}
+
+void Connections::write(std::uint64_t number, std::string head, std::string body, Then then,
+                        std::function<void(bool)> done) {
+  restinio::impl::connection_handle_t connection;
+  restinio::request_id_t request = 0;
+  {
+    const std::lock_guard lock(waiting_->mutex);
+    const auto found = waiting_->entries.find(number);
+    if (!waiting_->closed && found != waiting_->entries.end()) {
+      connection = found->second.connection;
+      request = found->second.request;
+      ++waiting_->writers;
+    }
+  }
+  if (!connection) {
+    if (done) done(false);
+    return;
+  }
+
+  const bool last = then != Then::more;
+  const auto finished = [waiting = waiting_, number, then,
+                         done = std::move(done)](const asio::error_code& ec) {
+    if (then != Then::more || ec) waiting->remove(number);
+    if (then == Then::reset && !ec) Socket::reset_at_shutdown();
+    if (done) done(!ec);
+  };
+  const auto content = std::make_shared<const std::string>(std::move(body));
+  std::size_t at = 0;
+  do {
+    restinio::writable_items_container_t items;
+    if (at == 0 && !head.empty()) items.emplace_back(std::move(head));
+    const std::size_t length = std::min(kPieceMax, content->size() - at);
+    if (length > 0) items.emplace_back(restinio::const_buffer(content->data() + at, length));
+    at += length;
+    restinio::write_group_t group(std::move(items));
+    const bool whole = at == content->size();
+    if (whole) {
+      group.after_write_notificator(
+          [finished, content](const asio::error_code& ec) { finished(ec); });
+    } else {
+      group.after_write_notificator([content](const asio::error_code&) {});
+    }
+    connection->write_response_parts(
+        request,
+        {whole && last ? restinio::response_parts_attr_t::final_parts
+                       : restinio::response_parts_attr_t::not_final_parts,
+         then == Then::keep_alive && !draining_
+             ? restinio::response_connection_attr_t::connection_keepalive
+             : restinio::response_connection_attr_t::connection_close},
+        std::move(group));
+  } while (at < content->size());
+
+  connection.reset();
+  const std::lock_guard lock(waiting_->mutex);
+  --waiting_->writers;
+  waiting_->changed.notify_all();
+}
+
+bool Connections::wait_until_answered(std::chrono::milliseconds time) {
+  std::unique_lock lock(waiting_->mutex);
+  return waiting_->changed.wait_for(lock, time, [this] {
+    return std::ranges::all_of(waiting_->entries,
+                               [](const auto& entry) { return entry.second.endless; });
+  });
+}
+
+void Connections::mark_endless(std::uint64_t number) {
+  const std::lock_guard lock(waiting_->mutex);
+  if (const auto found = waiting_->entries.find(number); found != waiting_->entries.end()) {
+    found->second.endless = true;
+    waiting_->changed.notify_all();
+  }
+}
+
+void Connections::close() {
+  std::unordered_map<std::uint64_t, Waiting::Entry> dropped;
+  {
+    std::unique_lock lock(waiting_->mutex);
+    waiting_->closed = true;
+    waiting_->changed.wait(lock, [this] { return waiting_->writers == 0; });
+    dropped.swap(waiting_->entries);
+  }
+  engine_.reset();
+}
+
+std::string response_head(const HttpResponse& response, std::string_view length_fields,
+                          bool keep_alive, bool chunks_understood) {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  char date[40];
+  const std::size_t date_length =
+      std::strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+
+  std::string head = "HTTP/1.1 " + std::to_string(response.status) + ' ';
+  head.append(status_text(response.status))
+      .append("\r\nDate: ")
+      .append(date, date_length)
+      .append("\r\n");
+  const auto add = [&head](std::string_view name, std::string_view value) {
+    head.append(name).append(": ");
+    // A line break would begin a field, or a body, of the value's author.
+    for (const char c : value) head += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
+    head += "\r\n";
+  };
+  if (!response.content_type.empty()) add("Content-Type", response.content_type);
+  for (const auto& [name, value] : response.headers) add(name, value);
+  head += length_fields;
+  if (!keep_alive) head += "Connection: close\r\n";
+  if (keep_alive && !chunks_understood) head += "Connection: keep-alive\r\n";
+  return head += "\r\n";
+}
+
+std::string whole_response(const HttpResponse& response) {
+  return response_head(response, "Content-Length: " + std::to_string(response.body.size()) + "\r\n",
+                       false, true) +
+         response.body;
+}
+
+}  // namespace tributary::http

@@ -1,0 +1,83 @@
+#pragma once
+
+// Internal to shared/http: Asio comes with it.
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "shared/http/server.h"
+#include "shared/http/socket.h"
+
+namespace tributary::http {
+
+// One whole request. `number` is its name among those that wait for their answers.
+struct Arrived {
+  std::uint64_t number = 0;
+  std::string method;
+  std::string target;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  bool chunks_understood = true;  // the client speaks HTTP/1.1
+  bool keep_alive = true;
+  BodyClaim claim;  // to be kept as long as the body
+};
+
+// What follows the bytes written.
+enum class Then {
+  more,        // of the same answer
+  keep_alive,  // the next request
+  close,       // the end of the connection
+  reset,       // the end, visibly before its time
+};
+
+// HTTP on the connections that the server has accepted: RESTinio's parser, its timeouts and its
+// output queue. A request waits for its answer with the connection's reading stopped; so a client
+// that half-closes gets its answer, and what it sends ahead waits in the kernel.
+class Connections {
+ public:
+  // `arrived` is called on an I/O thread, and must return at once.
+  Connections(asio::io_context& context, const HttpServerOptions& options,
+              std::function<void(Arrived)> arrived);
+  ~Connections();
+
+  // I/O threads only.
+  void start(Socket socket, const asio::ip::tcp::endpoint& peer);
+
+  // Any thread. Adds `head` and `body` to the answer of a request; `done` is called once, with
+  // whether they were written: on an I/O thread, or in here when the connection is gone.
+  void write(std::uint64_t number, std::string head, std::string body, Then then,
+             std::function<void(bool)> done = {});
+
+  // From now on every answer ends its connection.
+  void drain() { draining_ = true; }
+  [[nodiscard]] bool draining() const { return draining_; }
+  // The answer to this request has no end of its own: nobody waits for it.
+  void mark_endless(std::uint64_t number);
+  // Waits until every other request has its answer; false when time is over.
+  bool wait_until_answered(std::chrono::milliseconds time);
+  // Lets go of all connections, for good. Once no I/O thread runs any more.
+  void close();
+
+ private:
+  struct Engine;
+  struct Waiting;
+
+  std::shared_ptr<Waiting> waiting_;
+  std::unique_ptr<Engine> engine_;
+  std::atomic<bool> draining_{false};
+};
+
+// The whole of an answer that ends its connection.
+std::string whole_response(const HttpResponse& response);
+// Status line and fields, with the empty line. `length_fields`: "Content-Length: …\r\n" or the
+// like.
+std::string response_head(const HttpResponse& response, std::string_view length_fields,
+                          bool keep_alive, bool chunks_understood);
+
+}  // namespace tributary::http

@@ -1,0 +1,195 @@
+#include "shared/http/responder.h"
+
+#include <array>
+#include <charconv>
+#include <exception>
+#include <mutex>
+#include <utility>
+
+#include "shared/base/check.h"
+#include "shared/http/problem.h"
+
+namespace tributary {
+namespace {
+
+using http::Then;
+
+// How a body without a known length travels: in chunks, or, to a client that doesn't know them,
+// up to the end of the connection.
+class OpenBody {
+ public:
+  explicit OpenBody(std::shared_ptr<HttpResponder::State> state) : state_(std::move(state)) {}
+
+  // False when the answer is complete by that: HEAD.
+  bool begin(const HttpResponse& response) {
+    const bool chunked = state_->chunks_understood;
+    head_ = http::response_head(response, chunked ? "Transfer-Encoding: chunked\r\n" : "",
+                                state_->keeps_alive() && chunked, chunked);
+    if (!state_->head_only) return true;
+    state_->connections->write(state_->number, std::move(head_), {}, state_->after_answer());
+    return false;
+  }
+  void write(std::string piece, std::function<void(bool)> done) {
+    std::string before = std::exchange(head_, {});
+    if (state_->chunks_understood && !piece.empty()) {
+      before += hexadecimal(piece.size()) + "\r\n";
+      piece += "\r\n";
+    }
+    state_->connections->write(state_->number, std::move(before), std::move(piece), Then::more,
+                               std::move(done));
+  }
+  void end() {
+    std::string last = std::exchange(head_, {});
+    if (state_->chunks_understood) last += "0\r\n\r\n";
+    state_->connections->write(state_->number, std::move(last), {},
+                               state_->chunks_understood ? state_->after_answer() : Then::close);
+  }
+  void break_off() {
+    if (!head_.empty()) {
+      state_->answer(problem(500, "the answer could not be made"));
+      return;
+    }
+    // A missing last chunk shows that the body isn't whole; without chunks only a reset does.
+    state_->connections->write(state_->number, {}, {},
+                               state_->chunks_understood ? Then::close : Then::reset);
+  }
+
+  [[nodiscard]] const HttpResponder::State& state() const { return *state_; }
+
+ private:
+  static std::string hexadecimal(std::size_t number) {
+    std::array<char, 16> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
+    return {digits.data(), end};
+  }
+
+  std::shared_ptr<HttpResponder::State> state_;
+  std::string head_;  // until it is sent
+};
+
+// A body that is asked for: a step makes one piece on a worker, and is pushed again once the piece
+// is written.
+class PulledBody : public std::enable_shared_from_this<PulledBody> {
+ public:
+  PulledBody(OpenBody body, std::function<std::optional<std::string>()> next)
+      : body_(std::move(body)), next_(std::move(next)) {}
+
+  void continue_on_worker() {
+    WorkerPool& workers = *body_.state().workers;
+    workers.push([self = shared_from_this()] { self->step(); });
+  }
+
+ private:
+  void step() {
+    std::optional<std::string> piece;
+    try {
+      piece = next_();
+    } catch (const std::exception& error) {
+      body_.state().report(std::string("making a piece of an answer failed: ") + error.what());
+    } catch (...) {
+      body_.state().report("making a piece of an answer failed");
+    }
+    if (!piece) {
+      body_.break_off();
+    } else if (piece->empty()) {
+      body_.end();
+    } else {
+      body_.write(std::move(*piece), [self = shared_from_this()](bool written) {
+        if (written) return self->continue_on_worker();
+        // What `next` holds may take its time to go: not on an I/O thread.
+        self->body_.state().workers->push([self] { self->next_ = nullptr; });
+      });
+    }
+  }
+
+  OpenBody body_;
+  std::function<std::optional<std::string>()> next_;
+};
+
+}  // namespace
+
+void HttpResponder::State::answer(HttpResponse response) const {
+  const bool bodiless = response.status == 204 || response.status == 304;
+  const std::string length = "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
+  std::string head = http::response_head(response, bodiless ? std::string_view() : length,
+                                         keeps_alive(), chunks_understood);
+  if (head_only || bodiless) response.body.clear();
+  connections->write(number, std::move(head), std::move(response.body), after_answer());
+}
+
+HttpResponder::HttpResponder(std::shared_ptr<State> state) : state_(std::move(state)) {}
+HttpResponder::HttpResponder(HttpResponder&&) noexcept = default;
+
+HttpResponder& HttpResponder::operator=(HttpResponder&& other) noexcept {
+  std::swap(state_, other.state_);
+  return *this;
+}
+
+HttpResponder::~HttpResponder() {
+  if (state_) state_->answer(problem(500, "the request was not answered"));
+}
+
+void HttpResponder::respond(HttpResponse response) {
+  const auto state = std::exchange(state_, nullptr);
+  CHECK(state != nullptr);
+  state->answer(std::move(response));
+}
+
+void HttpResponder::stream(HttpResponse head, std::function<std::optional<std::string>()> next) {
+  OpenBody body(std::exchange(state_, nullptr));
+  if (body.begin(head))
+    std::make_shared<PulledBody>(std::move(body), std::move(next))->continue_on_worker();
+}
+
+struct HttpFeed::State {
+  State(OpenBody open, std::size_t bytes_max) : body(std::move(open)), waiting_max(bytes_max) {}
+
+  OpenBody body;
+  const std::size_t waiting_max;
+  std::atomic<std::size_t> waiting{0};  // bytes
+  std::atomic<bool> ended{false};
+
+  static bool send(const std::shared_ptr<State>& self, std::string piece) {
+    const std::size_t size = piece.size();
+    self->waiting += size;
+    self->body.write(std::move(piece), [self, size](bool written) {
+      self->waiting -= size;
+      if (!written) self->ended = true;
+    });
+    return !self->ended;
+  }
+};
+
+HttpFeed HttpResponder::feed(HttpResponse head, std::size_t waiting_max) {
+  state_->connections->mark_endless(state_->number);
+  OpenBody body(std::exchange(state_, nullptr));
+  const bool open = body.begin(head);
+  auto state = std::make_shared<HttpFeed::State>(std::move(body), waiting_max);
+  state->ended = !open;
+  if (open) HttpFeed::State::send(state, {});  // the head, so that the client knows it is heard
+  return HttpFeed(std::move(state));
+}
+
+HttpFeed::HttpFeed(std::shared_ptr<State> state) : state_(std::move(state)) {}
+HttpFeed::HttpFeed(HttpFeed&&) noexcept = default;
+
+HttpFeed& HttpFeed::operator=(HttpFeed&& other) noexcept {
+  std::swap(state_, other.state_);
+  return *this;
+}
+
+HttpFeed::~HttpFeed() {
+  if (state_ && !state_->ended.exchange(true)) state_->body.end();
+}
+
+bool HttpFeed::send(std::string piece) {
+  if (state_->ended) return false;
+  if (piece.empty()) return true;
+  if (state_->waiting + piece.size() > state_->waiting_max) {
+    if (!state_->ended.exchange(true)) state_->body.break_off();
+    return false;
+  }
+  return State::send(state_, std::move(piece));
+}
+
+}  // namespace tributary

@@ -1,0 +1,115 @@
+#pragma once
+
+// Internal to shared/http: Asio comes with it.
+
+#include <asio.hpp>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace tributary::http {
+
+// What the bodies of all requests under way hold in memory.
+struct BodyBudget {
+  explicit BodyBudget(std::size_t bytes_max) : most(bytes_max) {}
+  std::atomic<std::size_t> used{0};
+  const std::size_t most;
+};
+
+// One body's part of the budget, given back at the end.
+class BodyClaim {
+ public:
+  BodyClaim() = default;
+  explicit BodyClaim(std::shared_ptr<BodyBudget> budget) : budget_(std::move(budget)) {}
+  BodyClaim(BodyClaim&& other) noexcept
+      : budget_(std::move(other.budget_)), bytes_(std::exchange(other.bytes_, 0)) {}
+  BodyClaim& operator=(BodyClaim&& other) noexcept {
+    std::swap(budget_, other.budget_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~BodyClaim();
+
+  // False when the budget has no room for `bytes` more.
+  bool grow(std::size_t bytes);
+  // What was claimed so far, as a claim of its own.
+  BodyClaim take();
+
+ private:
+  std::shared_ptr<BodyBudget> budget_;
+  std::size_t bytes_ = 0;
+};
+
+// A connection's socket, as RESTinio uses it (which knows its type, so members may be hidden). It
+// adds what RESTinio leaves out: an answer to a request that can't be read, and a close that lets
+// the client read this answer although its own bytes were not all taken.
+//
+// RESTinio tells its reason for a close to its logger only, and to nobody the connection whose
+// bytes it parses. Both happen on the thread that then calls the socket, so a thread-local carries
+// them.
+class Socket : public asio::ip::tcp::socket {
+ public:
+  using Base = asio::ip::tcp::socket;
+
+  explicit Socket(asio::io_context& context) : Base(context) {}
+
+  // Until the socket is gone: the place that it takes among the connections allowed.
+  void take_seat(std::shared_ptr<void> seat) { seat_ = std::move(seat); }
+
+  // Whose bytes this thread is working on; nullptr outside of that.
+  static Socket* current();
+  // The next shutdown() by this thread answers with this (a whole HTTP response) first.
+  static void answer_at_shutdown(std::string response);
+  // The next shutdown() by this thread resets the connection, so that the client sees that what it
+  // got is not whole.
+  static void reset_at_shutdown();
+
+  // Bytes outside of RESTinio's queue: only when it writes nothing. Doesn't wait; lost when the
+  // socket's buffer is full.
+  void send_now(std::string_view bytes);
+  // Sends a last answer; close() then waits a moment for the client to read it.
+  void refuse(std::string_view response);
+
+  void shutdown(shutdown_type what, asio::error_code& ec);
+  void close();
+
+  template <class Buffers, class Handler>
+  void async_read_some(const Buffers& buffers, Handler&& handler) {
+    Base::async_read_some(buffers, marked(std::forward<Handler>(handler)));
+  }
+  template <class Buffers, class Handler>
+  void async_write_some(const Buffers& buffers, Handler&& handler) {
+    Base::async_write_some(buffers, marked(std::forward<Handler>(handler)));
+  }
+
+  BodyClaim body;       // of the request being read
+  std::string refusal;  // why it is refused, where the parser's error doesn't say it
+
+ private:
+  class Mark {
+   public:
+    explicit Mark(Socket* socket);
+    ~Mark();
+    Mark(const Mark&) = delete;
+    Mark& operator=(const Mark&) = delete;
+  };
+
+  // The same handler, with current() set while it runs. The handler keeps the socket alive.
+  template <class Handler>
+  auto marked(Handler&& handler) {
+    const auto executor = asio::get_associated_executor(handler, get_executor());
+    return asio::bind_executor(
+        executor, [this, handler = std::forward<Handler>(handler)](const asio::error_code& ec,
+                                                                   std::size_t length) mutable {
+          const Mark mark(this);
+          handler(ec, length);
+        });
+  }
+
+  std::shared_ptr<void> seat_;
+  bool refused_ = false;
+};
+
+}  // namespace tributary::http

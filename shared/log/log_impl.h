@@ -1,0 +1,112 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/log/cursor_file.h"
+#include "shared/log/damaged_store.h"
+#include "shared/log/frame.h"
+#include "shared/log/log.h"
+#include "shared/log/scan.h"
+#include "shared/log/segment.h"
+
+namespace tributary {
+
+// One mutex guards what is in memory. The disk works without it: writing_ makes one thread at a
+// time the leader, who alone writes segments and changes active_ meanwhile; each cursor has its own
+// lock for its file. Lock order: Cursor::saving, mutex_.
+class Log::Impl {
+ public:
+  Impl(FileSystem& files, LogOptions options) : files_(files), options_(std::move(options)) {}
+
+  Result<void> open();
+  Result<Sequence> append(ByteView record);
+  Result<Sequence> commit();
+  Result<Records> read(Sequence after, BatchLimit limit);
+  Result<void> release(std::string_view name, SequenceRange range, std::optional<ByteView> data);
+  Position position(std::string_view name) const;
+  bool wait(Sequence after, std::chrono::milliseconds time, const std::stop_token& stop) const;
+  LogStats stats() const;
+  [[nodiscard]] const Recovery& recovery() const { return report_; }
+  [[nodiscard]] const Id& id() const { return id_; }
+
+ private:
+  // Frames of the batch that go into one segment with one write and one sync.
+  struct Piece {
+    ByteView frames;
+    Sequence first;
+    Sequence last;
+  };
+  // Where a read goes on.
+  struct View {
+    std::shared_ptr<Segment> segment;
+    std::shared_ptr<File> file;  // none: to be opened
+    std::string name;
+    Sequence first;
+    Sequence last;
+    SegmentScan::Range range;
+  };
+  struct Cursor {
+    std::string name;
+    Position position;                 // guarded by the log's mutex
+    std::mutex saving;                 // held while the file is written: by release(), or by a drop
+    std::unique_ptr<CursorFile> file;  // guarded by `saving`
+  };
+  class Collector;
+
+  Result<void> lead(std::unique_lock<std::mutex>& lock);
+  Result<void> write_batch();
+  Result<void> write_piece(const Piece& piece);
+  Piece next_piece(const Segment* active) const;
+  void publish(const Piece& piece, const std::shared_ptr<Segment>& segment);
+  void seal_active();
+
+  Result<void> make_room(std::uint64_t size);
+  Result<void> drop(const std::shared_ptr<Segment>& victim);
+  void take_passed();
+  void remove_doomed();
+
+  std::optional<View> view_after(Sequence at) const;
+  Result<bool> read_segment(const View& view, Collector& to);
+  void found_damaged(const View& view, const File& file, const Found& found);
+
+  Cursor& cursor(std::string_view name) const;
+  [[nodiscard]] std::uint64_t pending_size() const { return in_flight_size_ + pending_.size(); }
+
+  FileSystem& files_;
+  const LogOptions options_;
+  std::unique_ptr<FileLock> directory_lock_;
+  std::unique_ptr<DamagedStore> damaged_;
+  Id id_;
+  std::optional<FrameFormat> format_;
+  Recovery report_;
+  std::vector<std::unique_ptr<Cursor>> cursors_;
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable_any committed_more_;
+  std::condition_variable round_over_;
+  std::deque<std::shared_ptr<Segment>> segments_;
+  std::shared_ptr<Segment> active_;  // the last of segments_; none: the next commit makes one
+  std::vector<std::shared_ptr<Segment>> doomed_;  // out of segments_, their files to be removed
+  Sequence committed_;
+  Sequence appended_;
+  Bytes pending_;                     // frames appended after those in batch_
+  std::uint64_t in_flight_size_ = 0;  // of batch_, not committed
+  std::uint64_t bytes_ = 0;           // of segments_ and doomed_
+  bool writing_ = false;
+  std::uint64_t failures_ = 0;
+  std::optional<Error> last_failure_;
+  std::uint64_t dropped_records_ = 0;
+  std::uint64_t damaged_records_ = 0;
+
+  // The leader's.
+  Bytes batch_;
+  std::size_t batch_at_ = 0;  // what is before it is committed
+};
+
+}  // namespace tributary

@@ -1,0 +1,150 @@
+// Log: cursors, and the segments that go.
+
+#include <algorithm>
+
+#include "shared/base/check.h"
+#include "shared/log/log_impl.h"
+#include "shared/log/position.h"
+
+namespace tributary {
+namespace {
+
+// The segment in use goes, too, once all of it is released and it is this part of a full one.
+constexpr std::uint64_t kPassedActivePart = 16;
+
+}  // namespace
+
+Result<void> Log::Impl::release(std::string_view name, SequenceRange range,
+                                std::optional<ByteView> data) {
+  auto& released = cursor(name);
+  const std::lock_guard saving(released.saving);
+  std::unique_lock lock(mutex_);
+  auto position = released.position;
+  if (range.first <= range.last) {
+    CHECK(range.last <= committed_);
+    add_released(position, range);
+  }
+  lock.unlock();
+  if (position.ranges.size() > kCursorRangesMax) {
+    return fail(errc::queue_full, "the cursor " + released.name + " has too many gaps");
+  }
+  if (data) {
+    CHECK(data->size() <= kCursorDataSizeMax);
+    position.data.assign(data->begin(), data->end());
+  }
+  TRIBUTARY_TRY(released.file->save(position));
+  lock.lock();
+  released.position = std::move(position);
+  take_passed();
+  lock.unlock();
+  remove_doomed();
+  return {};
+}
+
+Log::Impl::Cursor& Log::Impl::cursor(std::string_view name) const {
+  const auto found =
+      std::ranges::find(cursors_, name, [](const auto& cursor) { return cursor->name; });
+  CHECK(found != cursors_.end());
+  return **found;
+}
+
+Position Log::Impl::position(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  return cursor(name).position;
+}
+
+// For drop_oldest: until `size` more bytes are within the quota.
+Result<void> Log::Impl::make_room(std::uint64_t size) {
+  for (;;) {
+    std::shared_ptr<Segment> victim;
+    {
+      const std::lock_guard lock(mutex_);
+      if (bytes_ + size <= options_.size_max || segments_.empty()) return {};
+      if (!doomed_.empty()) {
+        return fail(errc::log_full, "cannot remove old segments of " + options_.directory.string());
+      }
+      victim = segments_.front();
+      if (victim == active_) {
+        victim->file.reset();
+        active_.reset();
+      }
+    }
+    TRIBUTARY_TRY(drop(victim));
+  }
+}
+
+// Cursors are behind the victim, durably, before it goes.
+Result<void> Log::Impl::drop(const std::shared_ptr<Segment>& victim) {
+  const SequenceRange range{victim->first, victim->last};
+  Position dropped;  // by at least one cursor
+  dropped.prefix = {range.first.value - 1};
+  for (const auto& cursor : cursors_) {
+    const std::lock_guard saving(cursor->saving);
+    std::unique_lock lock(mutex_);
+    auto position = cursor->position;
+    if (position.prefix >= range.last) continue;
+    for (const auto& lost : unreleased(position, range)) {
+      position.dropped += victim->count_records(lost);
+      add_released(dropped, lost);
+    }
+    lock.unlock();
+    add_released(position, {{1}, range.last});
+    TRIBUTARY_TRY(cursor->file->save(position));
+    lock.lock();
+    cursor->position = std::move(position);
+  }
+  if (cursors_.empty()) add_released(dropped, range);
+  {
+    const std::lock_guard lock(mutex_);
+    if (segments_.empty() || segments_.front() != victim) return {};  // a release was faster
+    segments_.pop_front();
+    doomed_.push_back(victim);
+    if (dropped.prefix >= range.first)
+      dropped_records_ += victim->count_records({range.first, dropped.prefix});
+    for (const auto& lost : dropped.ranges) dropped_records_ += victim->count_records(lost);
+  }
+  remove_doomed();
+  return {};
+}
+
+// Takes the segments that every cursor has passed out of the log. The caller holds mutex_, or is
+// alone; remove_doomed() comes next.
+void Log::Impl::take_passed() {
+  if (cursors_.empty() || options_.keep_released) return;
+  Sequence passed{~std::uint64_t{0}};
+  for (const auto& cursor : cursors_) passed = std::min(passed, cursor->position.prefix);
+  while (!segments_.empty() && segments_.front()->last <= passed) {
+    const auto& front = segments_.front();
+    if (front == active_) {
+      if (writing_ || front->size < options_.segment_size / kPassedActivePart) return;
+      front->file.reset();
+      active_.reset();
+    }
+    doomed_.push_back(front);
+    segments_.pop_front();
+  }
+}
+
+// A file that can't be removed now is tried again with the next ones, and by the next open.
+void Log::Impl::remove_doomed() {
+  std::vector<std::shared_ptr<Segment>> doomed;
+  {
+    const std::lock_guard lock(mutex_);
+    doomed.swap(doomed_);
+  }
+  if (doomed.empty()) return;
+  for (const auto& segment : doomed) {
+    const auto removed = files_.remove(options_.directory / segment->name());
+    const bool gone = removed || removed.error().code() == std::errc::no_such_file_or_directory;
+    const std::lock_guard lock(mutex_);
+    if (gone) {
+      bytes_ -= segment->size;
+    } else {
+      doomed_.push_back(segment);
+    }
+  }
+  // When this fails, a crash may bring the files back: every cursor is behind them then.
+  static_cast<void>(files_.sync_directory(options_.directory));
+}
+
+}  // namespace tributary

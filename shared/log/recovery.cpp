@@ -1,0 +1,466 @@
+#include "shared/log/recovery.h"
+
+#include <algorithm>
+#include <map>
+
+#include "shared/log/position.h"
+#include "shared/log/replace_file.h"
+#include "shared/log/scan.h"
+
+namespace tributary {
+namespace {
+
+struct SegmentFile {
+  std::string name;
+  Sequence first;  // as the name says
+  std::uint64_t size = 0;
+  std::unique_ptr<File> file;
+  std::optional<SegmentHeader> header;  // none: damaged
+  std::optional<Id> guess;              // of the log's id, when the header is damaged
+};
+
+struct CursorState {
+  std::string name;
+  std::vector<CursorSlot> slots;  // newest first
+};
+
+struct Range {
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+};
+
+// A segment as a scan found it.
+struct Scanned {
+  std::shared_ptr<Segment> segment;
+  std::uint64_t records = 0;
+  std::vector<Range> damages;
+  std::uint64_t torn = 0;  // bytes after `segment->end` that no next segment makes void
+};
+
+class Recoverer {
+ public:
+  Recoverer(FileSystem& files, const LogOptions& options, DamagedStore& damaged)
+      : files_(files), options_(options), directory_(options.directory), damaged_(damaged) {}
+
+  Result<Recovered> run() {
+    TRIBUTARY_TRY(look());
+    TRIBUTARY_TRY(choose_id());
+    TRIBUTARY_TRY(scan_segments());
+    find_next();
+    clear_away();
+    keep_damaged();
+    TRIBUTARY_TRY(settle_last());
+    TRIBUTARY_TRY(hold_next());
+    for (const auto& file : junk_) set_aside(file.name, "has no record of this log");
+    TRIBUTARY_TRY(restore_cursors());
+    count_gaps();
+    recovered_.committed = {next_.value - 1};
+    return std::move(recovered_);
+  }
+
+ private:
+  Result<void> look();
+  Result<void> look_at_segment(const std::string& name, Sequence first);
+  Result<void> choose_id();
+  Result<std::optional<Id>> confirmed_guess();
+  Result<void> scan_segments();
+  Result<Scanned> scan(const SegmentFile& file, Sequence before);
+  void find_next();
+  void clear_away();
+  void keep_damaged();
+  Result<void> hold_next();
+  Result<void> settle_last();
+  Result<void> restore_cursors();
+  Result<Recovered::Cursor> restore_cursor(const std::string& name);
+  void count_gaps();
+
+  [[nodiscard]] const CursorSlot* own_slot(const CursorState& cursor) const;
+  [[nodiscard]] bool is_named(const CursorState& cursor) const;
+  void set_aside(const std::string& name, std::string_view why);
+  void note(std::string sentence) { recovered_.report.notes.push_back(std::move(sentence)); }
+
+  FileSystem& files_;
+  const LogOptions& options_;
+  const std::filesystem::path directory_;
+  DamagedStore& damaged_;
+
+  std::vector<SegmentFile> files_found_;  // ascending
+  std::vector<CursorState> cursors_found_;
+  std::vector<std::string> unfinished_;
+  std::vector<SegmentFile> junk_;  // of our name, without one record of ours
+  std::vector<std::string> foreign_;
+  std::vector<Scanned> scanned_;  // ascending
+  Sequence next_{1};
+  Recovered recovered_;
+};
+
+Result<void> Recoverer::look() {
+  TRIBUTARY_ASSIGN(const auto names, files_.list(directory_));
+  for (const auto& name : names) {
+    if (name.ends_with(kUnfinishedEnd)) {
+      unfinished_.push_back(name);
+    } else if (const auto first = parse_segment_name(name)) {
+      TRIBUTARY_TRY(look_at_segment(name, *first));
+    } else if (name.ends_with(kCursorNameEnd)) {
+      auto cursor = name.substr(0, name.size() - kCursorNameEnd.size());
+      if (!is_cursor_name(cursor)) continue;
+      TRIBUTARY_ASSIGN(auto slots, read_cursor_file(files_, directory_ / name));
+      cursors_found_.push_back({std::move(cursor), std::move(slots)});
+    }
+  }
+  return {};
+}
+
+Result<void> Recoverer::look_at_segment(const std::string& name, Sequence first) {
+  SegmentFile found;
+  found.name = name;
+  found.first = first;
+  TRIBUTARY_ASSIGN(found.file, files_.open(directory_ / name, OpenMode::read));
+  TRIBUTARY_ASSIGN(found.size, found.file->size());
+  std::array<std::byte, kSegmentHeaderSize> bytes{};
+  // A header that can't be read is a damaged one.
+  const auto count = found.file->read(0, bytes).value_or(0);
+  found.header = decode_segment_header(ByteView(bytes).first(count));
+  if (!found.header) found.guess = guess_log_id(ByteView(bytes).first(count));
+  if (found.header && !found.header->understood()) {
+    return fail(errc::unknown_version, (directory_ / name).string() + " is of version " +
+                                           std::to_string(found.header->version) +
+                                           " with features " +
+                                           std::to_string(found.header->features) +
+                                           ": a newer program wrote it; nothing was changed");
+  }
+  files_found_.push_back(std::move(found));
+  return {};
+}
+
+// The id that most segments carry; among equals the one that more cursors carry, then the oldest
+// segment's. Without one good segment header: what a damaged header says, if a frame confirms it;
+// else what most cursors say; else this is a new log.
+Result<void> Recoverer::choose_id() {
+  std::map<Id, std::size_t> by_cursors;
+  for (const auto& cursor : cursors_found_) {
+    if (!cursor.slots.empty()) ++by_cursors[cursor.slots.front().log];
+  }
+  std::map<Id, std::size_t> by_segments;
+  for (const auto& file : files_found_) {
+    if (file.header) ++by_segments[file.header->log];
+  }
+  const auto* best = static_cast<const Id*>(nullptr);
+  for (const auto& file : files_found_) {
+    if (!file.header) continue;
+    const auto& id = file.header->log;
+    const auto votes = [&](const Id& of) { return std::pair(by_segments[of], by_cursors[of]); };
+    if (best == nullptr || votes(id) > votes(*best)) best = &id;
+  }
+  if (best != nullptr) {
+    recovered_.log = *best;
+    return {};
+  }
+  TRIBUTARY_ASSIGN(const auto guess, confirmed_guess());
+  if (guess) {
+    recovered_.log = *guess;
+  } else if (!by_cursors.empty()) {
+    recovered_.log =
+        std::ranges::max_element(by_cursors, {}, [](auto& vote) { return vote.second; })->first;
+  } else {
+    recovered_.log = Id::random();
+  }
+  return {};
+}
+
+Result<std::optional<Id>> Recoverer::confirmed_guess() {
+  for (const auto& file : files_found_) {
+    if (!file.guess) continue;
+    const FrameFormat format(*file.guess);
+    SegmentScan scan(*file.file, format, {.end = file.size, .expected = file.first},
+                     SegmentScan::OnUnreadable::take_as_zeros);
+    for (;;) {
+      TRIBUTARY_ASSIGN(const auto found, scan.next());
+      if (found.kind == Found::Kind::record) return file.guess;
+      if (found.kind == Found::Kind::end || found.kind == Found::Kind::tail) break;
+    }
+  }
+  return std::nullopt;
+}
+
+// From the last segment to the first, since the first sequence of a segment says where the one
+// before it ends. A file without a good header and without one record of ours says nothing.
+Result<void> Recoverer::scan_segments() {
+  Sequence before{~std::uint64_t{0}};
+  for (auto file = files_found_.rbegin(); file != files_found_.rend(); ++file) {
+    if (file->header &&
+        (file->header->log != recovered_.log || file->header->first != file->first)) {
+      foreign_.push_back(file->name);
+      continue;
+    }
+    TRIBUTARY_ASSIGN(auto scanned, scan(*file, before));
+    if (!file->header && scanned.records == 0) {
+      junk_.push_back(std::move(*file));
+      continue;
+    }
+    if (!file->header) {
+      note(file->name + ": the header is damaged; its records were read all the same");
+      scanned.damages.push_back({0, kSegmentHeaderSize});
+    }
+    before = file->first;
+    scanned_.push_back(std::move(scanned));
+  }
+  std::ranges::reverse(scanned_);
+  return {};
+}
+
+Result<Scanned> Recoverer::scan(const SegmentFile& file, Sequence before) {
+  const bool is_last = before.value == ~std::uint64_t{0};
+  const FrameFormat format(recovered_.log);
+  SegmentScan scan(*file.file, format, {.end = file.size, .expected = file.first, .before = before},
+                   SegmentScan::OnUnreadable::take_as_zeros);
+  Scanned result;
+  result.segment = std::make_shared<Segment>(file.first);
+  auto& segment = *result.segment;
+  segment.size = std::max<std::uint64_t>(file.size, kSegmentHeaderSize);
+  const auto go_to = [&](Sequence sequence, std::uint64_t end) {
+    if (segment.last.next() < sequence) {
+      segment.add_missing({segment.last.next(), {sequence.value - 1}});
+    }
+    segment.last = sequence;
+    segment.end = end;
+  };
+  for (;;) {
+    TRIBUTARY_ASSIGN(const auto found, scan.next());
+    switch (found.kind) {
+      case Found::Kind::record:
+        go_to(found.sequence, found.offset + found.size);
+        segment.add_to_index(found.sequence, found.offset);
+        ++result.records;
+        break;
+      case Found::Kind::bad_payload:
+        go_to(found.sequence, found.offset + found.size);
+        segment.add_missing({found.sequence, found.sequence});
+        result.damages.push_back({found.offset, found.size});
+        ++result.records;
+        break;
+      case Found::Kind::damage:
+        result.damages.push_back({found.offset, found.size});
+        break;
+      case Found::Kind::tail:
+        if (is_last && !found.looks_written) {
+          result.torn = found.size;
+        } else if (is_last) {
+          go_to(found.sequence, found.offset + found.size);
+          segment.add_missing({found.sequence, found.sequence});
+          result.damages.push_back({found.offset, found.size});
+        } else if (found.sequence < before) {
+          result.damages.push_back({found.offset, found.size});
+        }
+        return result;
+      case Found::Kind::end:
+        return result;
+    }
+  }
+}
+
+const CursorSlot* Recoverer::own_slot(const CursorState& cursor) const {
+  const auto slot = std::ranges::find(cursor.slots, recovered_.log, &CursorSlot::log);
+  return slot == cursor.slots.end() ? nullptr : &*slot;
+}
+
+bool Recoverer::is_named(const CursorState& cursor) const {
+  return std::ranges::find(options_.cursors, cursor.name) != options_.cursors.end();
+}
+
+void Recoverer::find_next() {
+  if (!scanned_.empty()) next_ = scanned_.back().segment->last.next();
+  for (const auto& cursor : cursors_found_) {
+    if (const auto* slot = own_slot(cursor)) {
+      next_ = std::max(next_, last_released(slot->position).next());
+    }
+  }
+  for (const auto& file : junk_) {
+    // What may have been in it was perhaps read: none of those sequences comes again.
+    const auto frames_most =
+        file.size > kSegmentHeaderSize ? (file.size - kSegmentHeaderSize) / kFrameSizeLeast : 0;
+    next_ = std::max(next_, Sequence{file.first.value + frames_most + 1});
+  }
+}
+
+void Recoverer::clear_away() {
+  for (const auto& name : unfinished_) static_cast<void>(files_.remove(directory_ / name));
+  for (const auto& name : foreign_) {
+    ++recovered_.report.foreign_files;
+    set_aside(name, "belongs to another log");
+  }
+}
+
+void Recoverer::set_aside(const std::string& name, std::string_view why) {
+  auto sentence = name + " " + std::string(why) + ": ";
+  if (const auto moved = damaged_.move(name)) {
+    sentence += "moved to " + std::string(DamagedStore::kDirectory) + "/";
+  } else {
+    sentence += "it should be moved away, but: " + moved.error().message();
+  }
+  note(std::move(sentence));
+}
+
+void Recoverer::keep_damaged() {
+  auto& report = recovered_.report;
+  for (const auto& [segment, records, damages, torn] : scanned_) {
+    const auto file = std::ranges::find(files_found_, segment->first, &SegmentFile::first);
+    const auto keep = [&](Range range, std::string_view what) {
+      auto sentence = segment->name() + ": " + std::to_string(range.size) + " bytes at " +
+                      std::to_string(range.offset) + " " + std::string(what);
+      const auto kept = damaged_.keep(segment->name(), *file->file, range.offset, range.size);
+      if (!kept) sentence += "; not kept: " + kept.error().message();
+      note(std::move(sentence));
+    };
+    for (const auto& damage : damages) {
+      report.damaged_bytes += damage.size;
+      keep(damage, "are damaged");
+    }
+    if (torn == 0) continue;
+    report.torn_bytes += torn;
+    keep({segment->end, torn}, "of an unfinished write are cut off");
+  }
+  for (const auto& file : junk_) report.damaged_bytes += file.size;
+}
+
+// When nothing that stays would tell the next start which sequence comes next, an empty segment
+// named by it does.
+Result<void> Recoverer::hold_next() {
+  Sequence told{1};
+  if (!scanned_.empty()) told = scanned_.back().segment->last.next();
+  for (const auto& cursor : cursors_found_) {
+    const auto* slot = own_slot(cursor);
+    if (slot != nullptr && is_named(cursor)) {
+      told = std::max(told, last_released(slot->position).next());
+    }
+  }
+  if (told >= next_) return {};
+  recovered_.active = std::make_shared<Segment>(next_);
+  recovered_.segments.push_back(recovered_.active);
+  TRIBUTARY_ASSIGN(recovered_.active->file,
+                   make_segment_file(files_, directory_, recovered_.log, next_, {}));
+  return {};
+}
+
+// The last segment may hold a commit that was never synced, or whose sync failed: then it is in the
+// page cache, where a sync would pass over it. A copy is durable for sure, has no torn tail and a
+// good header; and nothing that was durable is written over.
+Result<void> Recoverer::settle_last() {
+  for (auto& scanned : scanned_) recovered_.segments.push_back(scanned.segment);
+  if (scanned_.empty()) return {};
+  auto& segment = *scanned_.back().segment;
+  auto copied = copy_segment_file(files_, directory_, recovered_.log, segment.first, segment.end);
+  if (!copied) {
+    // No room for the copy, perhaps. What is there stays as it is, and the log goes on behind it.
+    note(segment.name() + " could not be copied: " + copied.error().message());
+    TRIBUTARY_ASSIGN(const auto file,
+                     files_.open(directory_ / segment.name(), OpenMode::read_write));
+    return file->sync();
+  }
+  segment.size = segment.end;
+  if (segment.last.next() == next_ && segment.size < options_.segment_size) {
+    segment.file = std::move(*copied);
+    recovered_.active = scanned_.back().segment;
+  }
+  return {};
+}
+
+Result<void> Recoverer::restore_cursors() {
+  for (const auto& name : options_.cursors) {
+    TRIBUTARY_ASSIGN(auto cursor, restore_cursor(name));
+    recovered_.cursors.push_back(std::move(cursor));
+  }
+  bool removed = false;
+  for (const auto& cursor : cursors_found_) {
+    if (is_named(cursor)) continue;
+    const auto file_name = cursor.name + std::string(kCursorNameEnd);
+    if (!cursor.slots.empty() && own_slot(cursor) == nullptr) {
+      ++recovered_.report.foreign_files;
+      set_aside(file_name, "belongs to another log");
+      continue;
+    }
+    TRIBUTARY_TRY(files_.remove(directory_ / file_name));
+    note("the cursor " + cursor.name + " is no longer used: removed");
+    removed = true;
+  }
+  return removed ? files_.sync_directory(directory_) : Result<void>();
+}
+
+Result<Recovered::Cursor> Recoverer::restore_cursor(const std::string& name) {
+  const auto& segments = recovered_.segments;
+  const auto file_name = name + std::string(kCursorNameEnd);
+  Recovered::Cursor cursor;
+  cursor.name = name;
+  cursor.position.prefix = {(segments.empty() ? next_ : segments.front()->first).value - 1};
+  std::uint64_t generation = 0;
+  const auto found = std::ranges::find(cursors_found_, name, &CursorState::name);
+  if (found != cursors_found_.end()) {
+    if (const auto* slot = own_slot(*found)) {
+      cursor.position = slot->position;
+      generation = slot->generation;
+    } else {
+      ++recovered_.report.void_cursors;
+      if (!found->slots.empty()) ++recovered_.report.foreign_files;
+      set_aside(file_name, found->slots.empty() ? "is damaged; the cursor starts anew"
+                                                : "belongs to another log; the cursor starts anew");
+    }
+  }
+  cursor.file =
+      std::make_unique<CursorFile>(files_, directory_ / file_name, recovered_.log, generation);
+  const auto saved = cursor.file->save(cursor.position);
+  if (saved) return cursor;
+  if (generation == 0) return std::unexpected(saved.error());
+  // No room for a new file, perhaps: the old one says the same.
+  note(file_name + " could not be made anew: " + saved.error().message());
+  TRIBUTARY_ASSIGN(const auto old, files_.open(directory_ / file_name, OpenMode::read_write));
+  TRIBUTARY_TRY(old->sync());
+  return cursor;
+}
+
+// Every sequence of the log that has no record is lost; unless every cursor had released it.
+void Recoverer::count_gaps() {
+  auto& report = recovered_.report;
+  Sequence released;
+  for (const auto& cursor : recovered_.cursors) {
+    const auto prefix = cursor.position.prefix;
+    released = &cursor == &recovered_.cursors.front() ? prefix : std::min(released, prefix);
+  }
+  const auto count = [&](Sequence first, Sequence end) {
+    first = std::max(first, released.next());
+    if (first < end) report.damaged_records += end.value - first.value;
+  };
+  const auto& segments = recovered_.segments;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const auto& segment = *segments[i];
+    for (const auto& range : segment.missing) report.damaged_records += range.count();
+    count(segment.last.next(), i + 1 < segments.size() ? segments[i + 1]->first : next_);
+  }
+}
+
+bool exists(FileSystem& files, const std::filesystem::path& directory) {
+  const auto names = files.list(directory);
+  return names || names.error().code() != std::errc::no_such_file_or_directory;
+}
+
+}  // namespace
+
+Result<void> prepare_directory(FileSystem& files, const std::filesystem::path& directory) {
+  // One level at a time, each durable before the next: what is there needs no second look.
+  const auto parent =
+      directory.has_parent_path() ? directory.parent_path() : std::filesystem::path(".");
+  if (exists(files, directory)) {
+    // It may have been made by a process that died before it could sync; a parent that we may not
+    // open was made by somebody else.
+    static_cast<void>(files.sync_directory(parent));
+    return {};
+  }
+  if (parent != directory) TRIBUTARY_TRY(prepare_directory(files, parent));
+  TRIBUTARY_TRY(files.make_directories(directory));
+  return files.sync_directory(parent);
+}
+
+Result<Recovered> recover(FileSystem& files, const LogOptions& options, DamagedStore& damaged) {
+  return Recoverer(files, options, damaged).run();
+}
+
+}  // namespace tributary

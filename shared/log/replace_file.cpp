@@ -1,0 +1,31 @@
+#include "shared/log/replace_file.h"
+
+namespace tributary {
+namespace {
+
+Result<std::shared_ptr<File>> make(FileSystem& files, const std::filesystem::path& unfinished,
+                                   const std::filesystem::path& path,
+                                   const std::function<Result<void>(File&)>& fill) {
+  TRIBUTARY_ASSIGN(std::shared_ptr<File> file, files.open(unfinished, OpenMode::create));
+  TRIBUTARY_TRY(fill(*file));
+  TRIBUTARY_TRY(file->sync());
+  TRIBUTARY_TRY(files.rename(unfinished, path));
+  TRIBUTARY_TRY(files.sync_directory(path.parent_path()));
+  return file;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<File>> replace_file(FileSystem& files, const std::filesystem::path& path,
+                                           const std::function<Result<void>(File&)>& fill) {
+  auto unfinished = path;
+  unfinished += kUnfinishedEnd;
+  auto file = make(files, unfinished, path, fill);
+  if (!file) {
+    // Out of the way of the next try; it isn't there when the rename had succeeded.
+    static_cast<void>(files.remove(unfinished));
+  }
+  return file;
+}
+
+}  // namespace tributary

@@ -1,0 +1,380 @@
+#include "shared/mqtt/connection.h"
+
+#include <mqtt_protocol.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <utility>
+
+#include "shared/mqtt/properties.h"
+
+namespace tributary {
+namespace {
+
+// "connection refused": the system's words, for the middle of a sentence.
+std::string system_words(int error) {
+  auto words = std::generic_category().message(error);
+  if (!words.empty())
+    words[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(words[0])));
+  return words;
+}
+
+const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
+
+// What libmosquitto said when a packet was to be queued.
+Result<int> queued(int code, int id, const std::string& topic) {
+  const auto refused = [&](errc why) { return fail(why, topic + ": " + mosquitto_strerror(code)); };
+  switch (code) {
+    case MOSQ_ERR_SUCCESS:
+      return id;
+    case MOSQ_ERR_NO_CONN:
+    case MOSQ_ERR_CONN_LOST:
+      return refused(errc::not_connected);
+    case MOSQ_ERR_PAYLOAD_SIZE:
+    case MOSQ_ERR_OVERSIZE_PACKET:
+      return refused(errc::too_large);
+    case MOSQ_ERR_QOS_NOT_SUPPORTED:
+      return refused(errc::unsupported);
+    case MOSQ_ERR_NOMEM:
+      return refused(errc::unavailable);
+    default:
+      return refused(errc::invalid_argument);
+  }
+}
+
+// Collects small packets into full segments while it lives, and sends them at its end.
+class Cork {
+ public:
+  explicit Cork(int socket) : socket_(socket) { set(1); }
+  ~Cork() { set(0); }
+  Cork(const Cork&) = delete;
+  Cork& operator=(const Cork&) = delete;
+
+ private:
+  void set(int on) const { ::setsockopt(socket_, IPPROTO_TCP, TCP_CORK, &on, sizeof on); }
+  int socket_;
+};
+
+}  // namespace
+
+MqttConnection::MqttConnection(MqttTarget target, mosquitto* instance)
+    : target_(std::move(target)), mosquitto_(instance) {}
+
+MqttConnection::~MqttConnection() = default;
+
+Result<std::unique_ptr<MqttConnection>> MqttConnection::open(const MqttOptions& options,
+                                                             MqttTarget target) {
+  static const int initialised = mosquitto_lib_init();
+  if (initialised != MOSQ_ERR_SUCCESS) return fail(errc::unavailable, "libmosquitto can't start");
+  mosquitto* const instance =
+      mosquitto_new(or_null(options.client_id), options.clean_start, nullptr);
+  if (instance == nullptr) return fail_errno(target.name + ": libmosquitto");
+  std::unique_ptr<MqttConnection> connection(new MqttConnection(std::move(target), instance));
+  TRIBUTARY_TRY(connection->configure(options));
+  TRIBUTARY_TRY(connection->connect(options));
+  return connection;
+}
+
+Result<void> MqttConnection::configure(const MqttOptions& options) {
+  mosquitto* const m = mosquitto_.get();
+  mosquitto_user_data_set(m, this);
+  mosquitto_threaded_set(m, true);
+  mosquitto_int_option(m, MOSQ_OPT_PROTOCOL_VERSION,
+                       target_.protocol == 5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
+  mosquitto_int_option(m, MOSQ_OPT_RECEIVE_MAXIMUM, options.receive_maximum);
+  mosquitto_int_option(m, MOSQ_OPT_SEND_MAXIMUM, 65'535);
+  mosquitto_int_option(m, MOSQ_OPT_TCP_NODELAY, 1);
+  mosquitto_connect_v5_callback_set(m, &on_connect);
+  mosquitto_disconnect_v5_callback_set(m, &on_disconnect);
+  mosquitto_publish_v5_callback_set(m, &on_publish);
+  mosquitto_subscribe_v5_callback_set(m, &on_subscribe);
+  mosquitto_message_v5_callback_set(m, &on_message);
+  if (target_.tls != nullptr) {
+    mosquitto_int_option(m, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+    mosquitto_void_option(m, MOSQ_OPT_SSL_CTX, target_.tls);
+    mosquitto_log_callback_set(m, &on_log);
+  }
+  if (const int code =
+          mosquitto_username_pw_set(m, or_null(options.user), or_null(options.password));
+      code != MOSQ_ERR_SUCCESS) {
+    return failed(code);
+  }
+  return options.will ? set_will(*options.will) : Result<void>{};
+}
+
+Result<void> MqttConnection::set_will(const MqttPublication& will) {
+  PropertyList list;
+  if (target_.protocol == 5) {
+    TRIBUTARY_ASSIGN(list, to_property_list(will.properties));
+  }
+  // libmosquitto takes the list, but not when it fails.
+  mosquitto_property* const taken = list.release();
+  const int code = mosquitto_will_set_v5(mosquitto_.get(), will.topic.c_str(),
+                                         static_cast<int>(will.payload.size()), will.payload.data(),
+                                         will.qos, will.retain, taken);
+  if (code == MOSQ_ERR_SUCCESS) return {};
+  list.reset(taken);
+  return failed(code);
+}
+
+Result<void> MqttConnection::connect(const MqttOptions& options) {
+  mosquitto* const m = mosquitto_.get();
+  const int keepalive = static_cast<int>(options.keepalive.count());
+  if (target_.protocol == 5) {
+    // Only the call that blocks takes properties. It keeps them before it looks at the port, and
+    // the one that doesn't block sends what was kept.
+    TRIBUTARY_ASSIGN(const auto list, connect_properties(options));
+    mosquitto_connect_bind_v5(m, target_.address.c_str(), -1, keepalive, nullptr, list.get());
+  }
+  errno = 0;
+  const int code =
+      mosquitto_connect_bind_async(m, target_.address.c_str(), target_.port, keepalive, nullptr);
+  connect_errno_ = errno;
+  if (code != MOSQ_ERR_SUCCESS) return failed(code);
+  return {};
+}
+
+std::unexpected<Error> MqttConnection::failed(const std::string& why) const {
+  return fail(errc::not_connected, target_.name + ": " + why);
+}
+
+std::unexpected<Error> MqttConnection::failed(int code) const {
+  const int error = errno;
+  if (disconnect_reason_ != 0) {
+    return failed(std::string("the broker disconnected us: ") +
+                  mosquitto_reason_string(disconnect_reason_));
+  }
+  if (code == MOSQ_ERR_ERRNO && target_.tls != nullptr && error == EPROTO) {
+    return failed(tls_error_.empty() ? "the TLS connection broke" : "TLS: " + tls_error_);
+  }
+  switch (code) {
+    case MOSQ_ERR_ERRNO:
+      return failed(system_words(error));
+    case MOSQ_ERR_SUCCESS:
+    case MOSQ_ERR_NO_CONN:
+    case MOSQ_ERR_CONN_LOST:
+      return failed("the broker closed the connection");
+    case MOSQ_ERR_PROTOCOL:
+    case MOSQ_ERR_MALFORMED_PACKET:
+      return failed("what it sent is not MQTT");
+    default:
+      return failed(mosquitto_strerror(code));
+  }
+}
+
+short MqttConnection::events() const {
+  switch (stage_) {
+    case Stage::tcp:
+      return POLLOUT;
+    case Stage::tls:
+      return ssl() != nullptr && SSL_want_write(ssl()) ? POLLOUT : POLLIN;
+    case Stage::ready:
+      break;
+  }
+  return writing() ? POLLOUT : POLLIN;
+}
+
+bool MqttConnection::has_buffered_input() const {
+  return stage_ == Stage::ready && ssl() != nullptr && SSL_pending(ssl()) > 0;
+}
+
+Result<bool> MqttConnection::establish(short ready) {
+  if (stage_ == Stage::tcp && (ready & (POLLOUT | POLLERR | POLLHUP)) != 0) {
+    TRIBUTARY_TRY(finish_tcp());
+  }
+  if (stage_ == Stage::tls && ready != 0) {
+    TRIBUTARY_TRY(shake_hands(ready));
+  }
+  return stage_ == Stage::ready;
+}
+
+Result<bool> MqttConnection::finish_tcp() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  sockaddr_storage peer{};
+  socklen_t peer_size = sizeof peer;
+  ::getsockopt(socket(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) return failed(system_words(error));
+  if (::getpeername(socket(), reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) {
+    // The first write of TLS took the socket's error.
+    return failed(connect_errno_ != 0 ? system_words(connect_errno_) : "can't connect");
+  }
+  stage_ = target_.tls != nullptr ? Stage::tls : Stage::ready;
+  return true;
+}
+
+Result<bool> MqttConnection::shake_hands(short ready) {
+  char byte = 0;
+  if ((ready & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+      ::recv(socket(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+    return failed("the broker closed the connection in the TLS handshake");
+  }
+  errno = 0;
+  const int code = mosquitto_loop_read(mosquitto_.get(), 1);
+  if (code != MOSQ_ERR_SUCCESS) {
+    const auto certificate = certificate_error(ssl());
+    if (!certificate.empty()) return failed("its TLS certificate: " + certificate);
+    return failed("TLS: " +
+                  (tls_error_.empty() ? std::string("the handshake failed") : tls_error_));
+  }
+  if (SSL_is_init_finished(ssl()) == 0) {
+    // libmosquitto takes a broken connection for one that needs more time.
+    if (errno == ECONNRESET || errno == EPIPE)
+      return failed(system_words(errno) + " in the TLS handshake");
+    return false;
+  }
+  mosquitto_log_callback_set(mosquitto_.get(), nullptr);
+  stage_ = Stage::ready;
+  return true;
+}
+
+Result<void> MqttConnection::write() {
+  TRIBUTARY_TRY(flush_past_queue());
+  if (!past_queue_.empty() || !mosquitto_want_write(mosquitto_.get())) return {};
+  const Cork cork(socket());
+  const int code = mosquitto_loop_write(mosquitto_.get(), 1);
+  if (code != MOSQ_ERR_SUCCESS || socket() < 0) return failed(code);
+  return {};
+}
+
+bool MqttConnection::writing() const {
+  return !past_queue_.empty() || mosquitto_want_write(mosquitto_.get());
+}
+
+Result<void> MqttConnection::read(MqttInbox& inbox, std::size_t messages, std::size_t bytes) {
+  inbox_ = &inbox;
+  Result<void> result;
+  // One call reads one packet at most (a few more under TLS); none when the socket is empty.
+  for (std::size_t before = inbox.packets + 1; result && before != inbox.packets &&
+                                               inbox.messages.size() < messages &&
+                                               inbox.message_bytes < bytes;) {
+    before = inbox.packets;
+    const int code = mosquitto_loop_read(mosquitto_.get(), 1);
+    if (code != MOSQ_ERR_SUCCESS || socket() < 0) result = failed(code);
+  }
+  inbox_ = nullptr;
+  return result;
+}
+
+Result<void> MqttConnection::write_past_queue(std::string_view packet) {
+  if (past_queue_.empty()) past_queue_ = packet;
+  return flush_past_queue();
+}
+
+Result<void> MqttConnection::flush_past_queue() {
+  while (!past_queue_.empty()) {
+    ssize_t written = 0;
+    if (ssl() != nullptr) {
+      ERR_clear_error();
+      written = SSL_write(ssl(), past_queue_.data(), static_cast<int>(past_queue_.size()));
+      if (written <= 0) {
+        const int error = SSL_get_error(ssl(), static_cast<int>(written));
+        if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) return {};
+        return failed("the TLS connection broke");
+      }
+    } else {
+      written =
+          ::send(socket(), past_queue_.data(), past_queue_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (written < 0 && (errno == EAGAIN || errno == EINTR)) return {};
+      if (written < 0) return failed(system_words(errno));
+    }
+    past_queue_.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Result<int> MqttConnection::publish(const MqttPublication& publication) {
+  PropertyList list;
+  if (target_.protocol == 5) {
+    TRIBUTARY_ASSIGN(list, to_property_list(publication.properties));
+  }
+  int id = 0;
+  const int code =
+      mosquitto_publish_v5(mosquitto_.get(), &id, publication.topic.c_str(),
+                           static_cast<int>(publication.payload.size()), publication.payload.data(),
+                           publication.qos, publication.retain, list.get());
+  return queued(code, id, publication.topic);
+}
+
+Result<int> MqttConnection::subscribe(const MqttSubscription& subscription) {
+  int id = 0;
+  const int options = subscription.retain_as_published ? MQTT_SUB_OPT_RETAIN_AS_PUBLISHED : 0;
+  const int code = mosquitto_subscribe_v5(mosquitto_.get(), &id, subscription.topic.c_str(),
+                                          subscription.qos, options, nullptr);
+  return queued(code, id, subscription.topic);
+}
+
+void MqttConnection::unsubscribe(const std::string& topic) {
+  mosquitto_unsubscribe(mosquitto_.get(), nullptr, topic.c_str());
+}
+
+void MqttConnection::on_connect(mosquitto*, void* self, int reason, int flags,
+                                const mosquitto_property* list) {
+  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
+  if (inbox == nullptr) return;
+  MqttConnack connack;
+  connack.reason = static_cast<std::uint8_t>(reason);
+  connack.session_present = (flags & 1) != 0;
+  mosquitto_property_read_int16(list, MQTT_PROP_RECEIVE_MAXIMUM, &connack.receive_maximum, false);
+  mosquitto_property_read_int32(list, MQTT_PROP_MAXIMUM_PACKET_SIZE, &connack.packet_size_max,
+                                false);
+  if (std::uint16_t seconds = 0; mosquitto_property_read_int16(list, MQTT_PROP_SERVER_KEEP_ALIVE,
+                                                               &seconds, false) != nullptr) {
+    connack.keepalive = std::chrono::seconds(seconds);
+  }
+  inbox->connack = connack;
+  ++inbox->packets;
+}
+
+void MqttConnection::on_disconnect(mosquitto*, void* self, int reason, const mosquitto_property*) {
+  // Below 0x80 it is libmosquitto's own code, which its caller gets too.
+  if (reason >= 0x80)
+    static_cast<MqttConnection*>(self)->disconnect_reason_ = static_cast<std::uint8_t>(reason);
+}
+
+void MqttConnection::on_publish(mosquitto*, void* self, int id, int reason,
+                                const mosquitto_property*) {
+  // Called for QoS 0 too, when that is written.
+  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
+  if (inbox == nullptr) return;
+  inbox->pubacks.push_back({id, static_cast<std::uint8_t>(reason)});
+  ++inbox->packets;
+}
+
+void MqttConnection::on_subscribe(mosquitto*, void* self, int id, int count, const int* granted,
+                                  const mosquitto_property*) {
+  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
+  if (inbox == nullptr || count < 1) return;
+  inbox->subacks.push_back({id, granted[0]});
+  ++inbox->packets;
+}
+
+void MqttConnection::on_message(mosquitto*, void* self, const mosquitto_message* message,
+                                const mosquitto_property* list) {
+  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
+  if (inbox == nullptr) return;
+  auto& taken = inbox->messages.emplace_back();
+  taken.topic = message->topic;
+  taken.payload.assign(static_cast<const char*>(message->payload),
+                       static_cast<std::size_t>(message->payloadlen));
+  taken.qos = message->qos;
+  taken.retain = message->retain;
+  inbox->message_bytes += taken.payload.size() + taken.topic.size();
+  if (list != nullptr) {
+    taken.properties = from_property_list(list);
+    inbox->message_bytes += wire_size(taken.properties);
+  }
+  ++inbox->packets;
+}
+
+void MqttConnection::on_log(mosquitto*, void* self, int level, const char* text) {
+  if (level == MOSQ_LOG_ERR) static_cast<MqttConnection*>(self)->tls_error_ = text;
+}
+
+}  // namespace tributary

@@ -1,0 +1,2 @@
+add_executable(bench_event ${CMAKE_CURRENT_SOURCE_DIR}/event_bench.cpp)
+target_link_libraries(bench_event PRIVATE tributary::event)

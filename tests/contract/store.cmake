@@ -1,0 +1,8 @@
+# The contract of a store, on every store there is. The verbs serve the unit tests too.
+add_library(tributary_store_verbs STATIC ${CMAKE_CURRENT_LIST_DIR}/store_verbs.cpp)
+target_link_libraries(tributary_store_verbs
+  PUBLIC tributary_build Catch2::Catch2 tributary::store tributary::event tributary_stream_verbs)
+
+tributary_test(contract_sqlite_store LABEL contract
+  SOURCES store_contract.cpp store_query_contract.cpp store_sqlite.cpp
+  DEPENDS tributary_store_verbs)

@@ -1,0 +1,3 @@
+"""Real services for tests, one module each, on free ports of 127.0.0.1 with their data in a temporary
+folder. A service is, in this order: one that runs already, at an address given in the environment; a
+program on PATH; and it says which."""

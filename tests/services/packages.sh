@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# What Tributary needs from Debian 12, in one place. Sourced by ./demo and ./check.
+
+kBuildPackages=(
+  ca-certificates ccache cmake g++ ninja-build pkg-config
+  libasio-dev libcli11-dev libfmt-dev libmosquitto-dev libre2-dev librestinio-dev libspdlog-dev
+  libsqlite3-dev libssl-dev libtomlplusplus-dev libvalijson-dev libxxhash-dev nlohmann-json3-dev
+  prometheus-cpp-dev catch2
+)
+kRunPackages=(mosquitto curl)
+kTestPackages=(python3 python3-pytest python3-paho-mqtt)
+
+# need_packages NAME...: installs those that are missing. Touches apt only when one is.
+# Returns 1, having said what to do, when it can't.
+need_packages() {
+  local missing=() name
+  for name in "$@"; do
+    [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null) == installed ]] ||
+      missing+=("$name")
+  done
+  ((${#missing[@]})) || return 0
+
+  local as_root=()
+  if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+      printf 'These packages are missing, and neither root nor sudo is there to install them:\n' >&2
+      printf '  apt-get install --no-install-recommends %s\n' "${missing[*]}" >&2
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  as_root+=(env DEBIAN_FRONTEND=noninteractive)
+
+  printf 'Installing from Debian: %s\n' "${missing[*]}"
+  local apt=(apt-get --quiet --quiet --option Dpkg::Use-Pty=0)
+  local install=("${as_root[@]}" "${apt[@]}" install --yes --no-install-recommends "${missing[@]}")
+  # The package lists of a fresh machine are absent or old: they are fetched when apt misses something.
+  if ! "${install[@]}" >/dev/null 2>&1; then
+    "${as_root[@]}" "${apt[@]}" update || return 1
+    "${install[@]}" >/dev/null || return 1
+  fi
+}

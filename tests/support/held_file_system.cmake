@@ -1,0 +1,2 @@
+add_library(tributary_held_file_system STATIC ${CMAKE_CURRENT_LIST_DIR}/held_file_system.cpp)
+target_link_libraries(tributary_held_file_system PUBLIC tributary_build tributary::io)

@@ -1,0 +1,2 @@
+add_library(tributary_memory_file_system STATIC ${CMAKE_CURRENT_LIST_DIR}/memory_file_system.cpp)
+target_link_libraries(tributary_memory_file_system PUBLIC tributary::io)
