@@ -17,13 +17,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kPage = 1000;
+constexpr std::size_t kPage = 16;
 
 // From the running collector, page by page.
 Result<void> list_by_http(const std::string& address, const std::string& pipeline) {
   std::string cursor = "0";
   while (true) {
-    const auto target = "/dead-letters/" + pipeline + "?limit=" + std::to_string(kPage) + "&cursor=" + cursor;
+    const auto target = "/dead-letters/" + pipeline + "?limit=1000&cursor=" + cursor;
     TRIBUTARY_ASSIGN(const auto answer, http_get(address, target, 10s));
     const auto json = nlohmann::ordered_json::parse(answer.body, nullptr, false);
     if (answer.status != 200 || !json.is_object() || !json.contains("data")) {

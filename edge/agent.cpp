@@ -253,8 +253,10 @@ void Agent::observe_publisher() {
 }
 
 void Agent::start_threads() {
-  forwarding_ =
-      std::jthread([this](const std::stop_token& stop) { forwarder_->run(stop, drain_); });
+  forwarding_ = std::jthread([this](const std::stop_token& stop) {
+    forwarder_->run(stop);
+    forwarder_->finish(drain_);
+  });
   committing_ = std::jthread([this](const std::stop_token& stop) { committer_->run(stop); });
   sampling_ = std::jthread([this](const std::stop_token& stop) { sampler_->run(stop); });
 }

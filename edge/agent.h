@@ -44,6 +44,7 @@ class Agent {
   // Records that are still in the buffers.
   [[nodiscard]] std::uint64_t records() const;
   [[nodiscard]] std::vector<std::string> addresses() const { return http_->addresses(); }
+  [[nodiscard]] const Health& health() const { return health_; }
   [[nodiscard]] const std::vector<std::unique_ptr<Buffer>>& buffers() const { return buffers_; }
 
  private:

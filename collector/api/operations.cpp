@@ -1,7 +1,11 @@
 #include "collector/api/operations.h"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <tuple>
 
 #include "shared/http/problem.h"
 
@@ -10,6 +14,8 @@ namespace {
 
 constexpr std::size_t kDeadLettersDefault = 100;
 constexpr std::size_t kDeadLettersMax = 1000;
+constexpr std::size_t kDeadLettersAtOnce = 16;
+constexpr std::size_t kAnswerSizeMax = 8U << 20;  // and what is at once
 
 using Json = nlohmann::ordered_json;
 
@@ -65,16 +71,43 @@ HttpResponse dead_letters(const HttpRequest& request, std::span<Pipeline* const>
   if (!after) return problem(400, "the parameter cursor is not one that an answer gave as next");
   if (!limit || *limit < 1 || *limit > kDeadLettersMax) return problem(400, "the parameter limit is 1 to 1000");
 
-  const auto letters = stream->dead_letters(*after, *limit);
-  if (!letters) return problem(503, letters.error().message());
   std::string body = R"({"data":[)";
-  for (const auto& letter : *letters) {
-    if (body.back() != '[') body += ',';
-    body += dead_letter_json(letter);
+  auto cursor = *after;
+  auto left = *limit;
+  bool more = true;
+  while (more && left > 0 && body.size() < kAnswerSizeMax) {
+    const auto wanted = std::min<std::uint64_t>(left, kDeadLettersAtOnce);
+    const auto letters = stream->dead_letters(cursor, wanted);
+    if (!letters) return problem(503, letters.error().message());
+    for (const auto& letter : *letters) {
+      if (body.back() != '[') body += ',';
+      body += dead_letter_json(letter);
+      cursor = letter.sequence;
+    }
+    left -= letters->size();
+    more = letters->size() == wanted;
   }
-  const bool more = letters->size() == *limit;
-  body += R"(],"next":)" + (more ? "\"" + std::to_string(letters->back().sequence) + "\"" : std::string("null")) + "}";
+  body += R"(],"next":)" + (more ? "\"" + std::to_string(cursor) + "\"" : std::string("null")) + "}";
   return {.status = 200, .content_type = "application/json", .body = std::move(body), .headers = {}};
+}
+
+bool is_utf8(const std::string& text) {
+  try {
+    std::ignore = Json(text).dump();
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
+}
+
+std::string hexadecimal(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
 }
 
 }  // namespace
@@ -92,19 +125,10 @@ std::string dead_letter_json(const DeadLetter& letter) {
     json["partition"] = letter.partition;
     json["offset"] = letter.offset;
   }
-  // Bytes that aren't text are given in hexadecimal, so that none is lost.
-  if (Json probe(letter.event); true) {
-    try {
-      std::ignore = probe.dump();
-      json["event"] = letter.event;
-    } catch (const Json::type_error&) {
-      std::string hex;
-      for (const unsigned char byte : letter.event) {
-        hex += "0123456789abcdef"[byte >> 4];
-        hex += "0123456789abcdef"[byte & 15];
-      }
-      json["event_hex"] = std::move(hex);
-    }
+  if (is_utf8(letter.event)) {
+    json["event"] = letter.event;
+  } else {
+    json["event_hex"] = hexadecimal(letter.event);  // so that no byte is lost
   }
   return dump(json);
 }

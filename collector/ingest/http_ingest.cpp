@@ -165,9 +165,12 @@ class HttpIngestThread final : public HttpIngest {
   }
 
   void begin(Request request) {
-    jobs_.emplace_back(Job{.request = std::move(request)});
-    auto& job = jobs_.back();
+    auto& job = jobs_.emplace_back(Job{.request = std::move(request)});
     job.records = split_records(job.request.http.body, job.request.ndjson ? Framing::ndjson : Framing::detect);
+    if (job.records.size() <= kRecordsMax) return;
+    job.records.clear();
+    job.answered = true;
+    job.request.responder.respond(problem(413, kTooManyRecords));
   }
 
   // Appends as many of the job's records as the stream takes.

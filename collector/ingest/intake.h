@@ -14,6 +14,10 @@
 
 namespace tributary::collector {
 
+// A body or a payload has at most so many records: each costs its sender two bytes, and us an answer.
+inline constexpr std::size_t kRecordsMax = 100'000;
+inline constexpr const char* kTooManyRecords = "more than 100,000 records: send them in several parts";
+
 // Where a record came from.
 struct Origin {
   std::string_view source;  // "mqtt", "http"

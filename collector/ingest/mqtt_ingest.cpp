@@ -135,7 +135,20 @@ class MqttIngestThread final : public MqttIngest {
       tell_health();
       if (!round.messages.empty()) take(round, stop);
     }
-    client_->disconnect(!config_.share.empty());
+    if (!config_.share.empty()) hand_back(stop);
+    client_->disconnect();
+  }
+
+  // A shared subscription's messages go to the members that are there: this one leaves, and takes what
+  // was on its way to it.
+  void hand_back(const std::stop_token& stop) {
+    client_->unsubscribe();
+    const auto deadline = clock_.monotonic() + kStopPatience;
+    while (client_->state().connected && clock_.monotonic() < deadline) {
+      const auto round = client_->poll(kPollWait);
+      if (round.messages.empty()) return;
+      take(round, stop);
+    }
   }
 
   // Makes everything of the round durable, and then answers. Without an answer when it gave up: the
@@ -172,9 +185,10 @@ class MqttIngestThread final : public MqttIngest {
                   {.pointer = "", .detail = "there is no pipeline \"" + name + "\""}, tally, stop);
     }
     const auto records = split_records(message.payload, Framing::detect);
-    if (records.empty()) {
+    if (records.empty() || records.size() > kRecordsMax) {
       return bury(door->second, message.payload, origin, "invalid",
-                  {.pointer = "", .detail = "the payload is empty"}, tally, stop);
+                  {.pointer = "", .detail = records.empty() ? "there is no record in the payload" : kTooManyRecords},
+                  tally, stop);
     }
     for (const auto record : records) {
       if (!append(door->second, record, origin, tally, stop)) return false;
@@ -247,7 +261,7 @@ class MqttIngestThread final : public MqttIngest {
     receipt.properties.user_properties = {{"accepted", std::to_string(tally.accepted)},
                                           {"rejected", std::to_string(tally.rejected)}};
     // A receipt that doesn't leave is asked for again by the sender's next try.
-    if (client_->publish(std::move(receipt))) receipts_.add();
+    if (client_->publish(receipt)) receipts_.add();
   }
 
   void tell_health() {

@@ -136,12 +136,26 @@ Result<Page> SqliteReaders::query(const Query& query) {
   return page;
 }
 
+void SqliteReaders::use(std::optional<FileIdentity> file) {
+  const std::lock_guard lock(mutex_);
+  idle_.clear();
+  identity_ = file;
+}
+
 void SqliteReaders::close_idle() {
   const std::lock_guard lock(mutex_);
   idle_.clear();
 }
 
+Result<void> SqliteReaders::still_there() const {
+  const auto found = FileIdentity::of(file_);
+  const std::lock_guard lock(mutex_);
+  if (found && found == identity_) return {};
+  return fail(errc::unavailable, file_.string() + " was moved, deleted or replaced while in use");
+}
+
 Result<std::unique_ptr<SqliteReaders::Reader>> SqliteReaders::acquire() {
+  TRIBUTARY_TRY(still_there());
   std::unique_ptr<Reader> reader;
   {
     std::unique_lock lock(mutex_);

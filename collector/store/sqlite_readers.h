@@ -28,8 +28,12 @@ class SqliteReaders {
 
   // As Store::query.
   Result<Page> query(const Query& query);
-  // Closes what is idle now: the file is about to be opened anew.
+  // What was opened for writing: only this is read.
+  void use(std::optional<FileIdentity> file);
+  // A file that went away can be let go of.
   void close_idle();
+  // Whether the path still leads to it.
+  [[nodiscard]] Result<void> still_there() const;
 
  private:
   class Reader;
@@ -45,10 +49,11 @@ class SqliteReaders {
   const Schema& schema_;
   const Limits limits_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable given_back_;
   std::vector<std::unique_ptr<Reader>> idle_;
   std::size_t in_use_ = 0;
+  std::optional<FileIdentity> identity_;
 };
 
 }  // namespace tributary::collector

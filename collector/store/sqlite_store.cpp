@@ -52,6 +52,7 @@ class SqliteStore final : public Store {
   Result<void> open(SqliteConnection::Mode mode) {
     TRIBUTARY_ASSIGN(writer_,
                      SqliteWriter::open(options_.file, mode, busy_timeout_ms(), layout_, schema_));
+    readers_.use(FileIdentity::of(options_.file));
     return {};
   }
 
@@ -70,8 +71,10 @@ class SqliteStore final : public Store {
       const std::lock_guard lock(mutex_);
       if (!problem_.empty()) return {.up = false, .detail = problem_};
     }
-    if (FileIdentity::of(options_.file)) return {};
-    return {.up = false, .detail = options_.file.string() + " is gone"};
+    if (const auto there = readers_.still_there(); !there) {
+      return {.up = false, .detail = there.error().message()};
+    }
+    return {};
   }
 
  private:

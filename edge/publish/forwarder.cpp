@@ -50,9 +50,12 @@ milliseconds Forwarder::until_due(milliseconds wait) const {
   return std::max(wait, 0ms);
 }
 
-void Forwarder::run(const std::stop_token& stop, milliseconds drain) {
+void Forwarder::run(const std::stop_token& stop) {
   const std::stop_callback wake_up(stop, [this] { publisher_.wake(); });
   while (!stop.stop_requested()) round(1s, false);
+}
+
+void Forwarder::finish(milliseconds drain) {
   const auto deadline = clock_.monotonic() + drain;
   while (!empty() && publisher_.health().up && clock_.monotonic() < deadline) round(50ms, true);
   for (auto* outbox : outboxes_) outbox->release(true);

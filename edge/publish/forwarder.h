@@ -22,9 +22,11 @@ class Forwarder {
   // One round: publish what goes, wait up to `wait` for words on it, release what is durable.
   // `flush`: without waiting for fuller batches.
   void round(std::chrono::milliseconds wait, bool flush);
-  // Rounds until a stop; then, as long as the peer answers, until everything is delivered or
-  // `drain` is over; then says goodbye. What is left stays in the logs.
-  void run(const std::stop_token& stop, std::chrono::milliseconds drain);
+  // Rounds until a stop.
+  void run(const std::stop_token& stop);
+  // After it: rounds until everything is delivered, the publisher isn't up or `drain` is over; then
+  // says goodbye. What is left stays in the logs.
+  void finish(std::chrono::milliseconds drain);
   // Something was committed.
   void wake() { publisher_.wake(); }
 

@@ -36,7 +36,8 @@ Outbox::Outbox(std::string pipeline, Log& log, const Clock& clock, OutboxOptions
 
 bool Outbox::publish_one(Publisher& publisher, bool flush) {
   if (clock_.monotonic() < stalled_until_ || !publisher.ready()) return false;
-  return lost_.empty() ? publish_new(publisher, flush) : publish_lost(publisher);
+  if (publish_lost(publisher)) return true;
+  return lost_.empty() && publish_new(publisher, flush);
 }
 
 bool Outbox::publish_lost(Publisher& publisher) {

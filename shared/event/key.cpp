@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "shared/base/check.h"
@@ -11,7 +12,6 @@ namespace tributary {
 namespace {
 
 using nlohmann::json;
-__extension__ using Wide = __int128;
 
 // The first byte of each field. Gaps are left for types to come.
 enum Tag : unsigned char {
@@ -24,6 +24,7 @@ enum Tag : unsigned char {
 };
 
 constexpr std::uint64_t kSign = 1ULL << 63U;
+constexpr double kTwoTo63 = 0x1p63;
 
 template <class Unsigned>
 void append_big_endian(Unsigned value, std::string& to) {
@@ -52,8 +53,10 @@ void append_number(const json& number, std::string& to) {
   double approximate = 0;
   std::int64_t rest = 0;
   if (const auto* integer = number.get_ptr<const std::int64_t*>()) {
-    approximate = static_cast<double>(*integer);  // may be 2^63, which int64 can't hold
-    rest = static_cast<std::int64_t>(static_cast<Wide>(*integer) - static_cast<Wide>(approximate));
+    approximate = static_cast<double>(*integer);
+    // Rounded up it may be 2^63, which int64 can't hold.
+    rest = approximate == kTwoTo63 ? *integer - std::numeric_limits<std::int64_t>::max() - 1
+                                   : *integer - static_cast<std::int64_t>(approximate);
   } else {
     approximate = *number.get_ptr<const double*>();
   }

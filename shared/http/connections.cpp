@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <ctime>
-#include <restinio/all.hpp>
+#include <restinio/http_server.hpp>
 #include <unordered_map>
+#include <utility>
 
 #include "shared/http/problem.h"
 
@@ -14,8 +15,6 @@ namespace {
 
 constexpr std::size_t kFieldsMax = 100;
 constexpr std::size_t kReadBuffer = 16U << 10;
-// RESTinio limits the time of one write as a whole: a long body goes out in pieces of this size, so
-// that a slow reader is one that doesn't take a piece in time.
 constexpr std::size_t kPieceMax = 256U << 10;
 
 HttpResponse refusal(std::string_view parser_error) {
@@ -79,8 +78,7 @@ int on_headers_complete(http_parser* parser) {
     return refused;
 
   const auto expect = header.opt_value_of(restinio::http_field::expect);
-  const bool waits =
-      expect && expect->size() == 12 && ::strncasecmp(expect->data(), "100-continue", 12) == 0;
+  const bool waits = expect && ::strcasecmp(std::string(*expect).c_str(), "100-continue") == 0;
   if (waits && parser->http_minor > 0 && Socket::current() != nullptr) {
     Socket::current()->send_now("HTTP/1.1 100 Continue\r\n\r\n");
   }
@@ -124,6 +122,33 @@ restinio::server_settings_t<Traits> server_settings(const HttpServerOptions& opt
                                     .max_field_count(kFieldsMax)
                                     .max_body_size(options.body_size_max));
   return settings;
+}
+
+// RESTinio limits the time of one write as a whole: a long body goes out in pieces, so that a slow
+// reader is one that doesn't take a piece in time. `finished` is called with the last of them.
+void send_pieces(restinio::impl::connection_base_t& connection, restinio::request_id_t request,
+                 std::string head, std::string body, bool last,
+                 restinio::response_connection_attr_t ends, restinio::write_status_cb_t finished) {
+  const auto content = std::make_shared<const std::string>(std::move(body));
+  restinio::writable_items_container_t items;
+  if (!head.empty()) items.emplace_back(std::move(head));
+  std::size_t at = 0;
+  do {
+    const std::size_t length = std::min(kPieceMax, content->size() - at);
+    if (length > 0) items.emplace_back(restinio::const_buffer(content->data() + at, length));
+    at += length;
+    const bool whole = at == content->size();
+    restinio::write_group_t group(std::exchange(items, {}));
+    if (whole) {
+      group.after_write_notificator(
+          [finished, content](const asio::error_code& ec) { finished(ec); });
+    } else {
+      group.after_write_notificator([content](const asio::error_code&) {});
+    }
+    const auto parts = whole && last ? restinio::response_parts_attr_t::final_parts
+                                     : restinio::response_parts_attr_t::not_final_parts;
+    connection.write_response_parts(request, {parts, ends}, std::move(group));
+  } while (at < content->size());
 }
 
 }  // namespace
@@ -221,38 +246,16 @@ void Connections::write(std::uint64_t number, std::string head, std::string body
     return;
   }
 
-  const bool last = then != Then::more;
-  const auto finished = [waiting = waiting_, number, then,
-                         done = std::move(done)](const asio::error_code& ec) {
-    if (then != Then::more || ec) waiting->remove(number);
-    if (then == Then::reset && !ec) Socket::reset_at_shutdown();
-    if (done) done(!ec);
-  };
-  const auto content = std::make_shared<const std::string>(std::move(body));
-  std::size_t at = 0;
-  do {
-    restinio::writable_items_container_t items;
-    if (at == 0 && !head.empty()) items.emplace_back(std::move(head));
-    const std::size_t length = std::min(kPieceMax, content->size() - at);
-    if (length > 0) items.emplace_back(restinio::const_buffer(content->data() + at, length));
-    at += length;
-    restinio::write_group_t group(std::move(items));
-    const bool whole = at == content->size();
-    if (whole) {
-      group.after_write_notificator(
-          [finished, content](const asio::error_code& ec) { finished(ec); });
-    } else {
-      group.after_write_notificator([content](const asio::error_code&) {});
-    }
-    connection->write_response_parts(
-        request,
-        {whole && last ? restinio::response_parts_attr_t::final_parts
-                       : restinio::response_parts_attr_t::not_final_parts,
-         then == Then::keep_alive && !draining_
-             ? restinio::response_connection_attr_t::connection_keepalive
-             : restinio::response_connection_attr_t::connection_close},
-        std::move(group));
-  } while (at < content->size());
+  const auto ends = then == Then::keep_alive && !draining_
+                        ? restinio::response_connection_attr_t::connection_keepalive
+                        : restinio::response_connection_attr_t::connection_close;
+  send_pieces(
+      *connection, request, std::move(head), std::move(body), then != Then::more, ends,
+      [waiting = waiting_, number, then, done = std::move(done)](const asio::error_code& ec) {
+        if (then != Then::more || ec) waiting->remove(number);
+        if (then == Then::reset && !ec) Socket::reset_at_shutdown();
+        if (done) done(!ec);
+      });
 
   connection.reset();
   const std::lock_guard lock(waiting_->mutex);

@@ -135,7 +135,8 @@ void HttpResponder::respond(HttpResponse response) {
   state->answer(std::move(response));
 }
 
-void HttpResponder::stream(HttpResponse head, std::function<std::optional<std::string>()> next) {
+void HttpResponder::stream(const HttpResponse& head,
+                           std::function<std::optional<std::string>()> next) {
   OpenBody body(std::exchange(state_, nullptr));
   if (body.begin(head))
     std::make_shared<PulledBody>(std::move(body), std::move(next))->continue_on_worker();
@@ -160,7 +161,7 @@ struct HttpFeed::State {
   }
 };
 
-HttpFeed HttpResponder::feed(HttpResponse head, std::size_t waiting_max) {
+HttpFeed HttpResponder::feed(const HttpResponse& head, std::size_t waiting_max) {
   state_->connections->mark_endless(state_->number);
   OpenBody body(std::exchange(state_, nullptr));
   const bool open = body.begin(head);

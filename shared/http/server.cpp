@@ -220,7 +220,7 @@ void HttpServer::Impl::admit(http::Socket socket) {
   asio::error_code ec;
   const auto peer = socket.remote_endpoint(ec);
   if (ec) return;  // it has left already
-  socket.set_option(tcp::no_delay(true), ec);
+  static_cast<void>(socket.set_option(tcp::no_delay(true), ec));
   if (++*connection_count_ > options_.connections_max) {
     --*connection_count_;
     auto full =
@@ -301,7 +301,7 @@ void HttpServer::Impl::stop(std::chrono::milliseconds time) {
       std::promise<void> closed;
       asio::post(listener->acceptor.get_executor(), [&closed, &listener = *listener] {
         asio::error_code ignored;
-        listener.acceptor.close(ignored);
+        static_cast<void>(listener.acceptor.close(ignored));
         listener.retry.cancel();
         closed.set_value();
       });
@@ -321,15 +321,15 @@ HttpServer::HttpServer(HttpServerOptions options)
     : impl_(std::make_unique<Impl>(std::move(options))) {}
 HttpServer::~HttpServer() = default;
 
-void HttpServer::route(std::string method, std::string pattern, HttpHandler handler) {
+void HttpServer::route(std::string method, std::string_view pattern, HttpHandler handler) {
   impl_->route(std::move(method), pattern, std::move(handler), false);
 }
 
-void HttpServer::blocking_route(std::string method, std::string pattern, HttpHandler handler) {
+void HttpServer::blocking_route(std::string method, std::string_view pattern, HttpHandler handler) {
   impl_->route(std::move(method), pattern, std::move(handler), true);
 }
 
-void HttpServer::blocking_route(std::string method, std::string pattern,
+void HttpServer::blocking_route(std::string method, std::string_view pattern,
                                 std::function<HttpResponse(HttpRequest)> handler) {
   impl_->route(
       std::move(method), pattern,

@@ -76,7 +76,7 @@ class HttpResponder {
   // sent). Memory holds two pieces at most, whatever the length and however slow the reader. `next`
   // is destroyed when the body has ended or the client is found to be gone. The body of `head` is
   // not used.
-  void stream(HttpResponse head, std::function<std::optional<std::string>()> next);
+  void stream(const HttpResponse& head, std::function<std::optional<std::string>()> next);
   void stream(int status, std::string content_type,
               std::function<std::optional<std::string>()> next) {
     stream(HttpResponse{status, std::move(content_type), {}, {}}, std::move(next));
@@ -84,7 +84,7 @@ class HttpResponder {
 
   // Answers with a body that the caller gives as it comes; at most `waiting_max` bytes wait for the
   // reader.
-  HttpFeed feed(HttpResponse head, std::size_t waiting_max);
+  HttpFeed feed(const HttpResponse& head, std::size_t waiting_max);
 
  private:
   std::shared_ptr<State> state_;
@@ -120,12 +120,12 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   // "/ingest/{pipeline}": a part in braces matches one segment. Before start() only.
-  void route(std::string method, std::string pattern, HttpHandler handler);
+  void route(std::string method, std::string_view pattern, HttpHandler handler);
   // The same for a handler that may block: it runs on a worker thread. When too many requests wait
   // for one, the answer is 503.
-  void blocking_route(std::string method, std::string pattern,
+  void blocking_route(std::string method, std::string_view pattern,
                       std::function<HttpResponse(HttpRequest)> handler);
-  void blocking_route(std::string method, std::string pattern, HttpHandler handler);
+  void blocking_route(std::string method, std::string_view pattern, HttpHandler handler);
 
   // Listens on every address or on none. Errors say the address and what to do ("cannot listen on
   // 127.0.0.1:8000, which is in use by another program (choose another with http.listen)"); their

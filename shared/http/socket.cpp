@@ -32,7 +32,7 @@ class Lingerer : public std::enable_shared_from_this<Lingerer> {
     if (++lingering > kLingeringMax) {
       --lingering;
       asio::error_code ignored;
-      socket.close(ignored);
+      static_cast<void>(socket.close(ignored));
       return;
     }
     const auto self = std::make_shared<Lingerer>(std::move(socket));
@@ -41,7 +41,7 @@ class Lingerer : public std::enable_shared_from_this<Lingerer> {
       self->timer_.async_wait([weak = std::weak_ptr(self)](const asio::error_code& ec) {
         const auto lingerer = weak.lock();
         asio::error_code ignored;
-        if (!ec && lingerer) lingerer->socket_.close(ignored);
+        if (!ec && lingerer) static_cast<void>(lingerer->socket_.close(ignored));
       });
       self->read();
     });
@@ -112,12 +112,12 @@ void Socket::refuse(std::string_view response) {
 void Socket::shutdown(shutdown_type what, asio::error_code& ec) {
   const std::string answer = std::exchange(answer_at_next_shutdown, {});
   if (std::exchange(reset_at_next_shutdown, false)) {
-    set_option(asio::socket_base::linger(true, 0), ec);
+    static_cast<void>(set_option(asio::socket_base::linger(true, 0), ec));
   } else if (!answer.empty()) {
     refuse(answer);
-    Base::shutdown(shutdown_send, ec);
+    static_cast<void>(Base::shutdown(shutdown_send, ec));
   } else {
-    Base::shutdown(what, ec);
+    static_cast<void>(Base::shutdown(what, ec));
   }
 }
 
@@ -127,7 +127,7 @@ void Socket::close() {
     return;
   }
   asio::error_code ignored;
-  Base::close(ignored);
+  static_cast<void>(Base::close(ignored));
 }
 
 }  // namespace tributary::http

@@ -41,8 +41,7 @@ Result<void> DamagedStore::prepare() {
   return {};
 }
 
-Result<void> DamagedStore::keep(const std::string& name, const File& file, std::uint64_t offset,
-                                std::uint64_t size) {
+Result<void> DamagedStore::keep(const std::string& name, std::uint64_t offset, std::uint64_t size) {
   const std::lock_guard lock(mutex_);
   TRIBUTARY_TRY(prepare());
   const auto path = directory_ / (name + "." + std::to_string(offset));
@@ -51,7 +50,8 @@ Result<void> DamagedStore::keep(const std::string& name, const File& file, std::
     return fail(errc::too_large,
                 directory_.string() + " is full: empty it to keep what is damaged");
   }
-  auto kept = replace_file(files_, path, [&](File& to) { return copy(file, offset, size, to); });
+  TRIBUTARY_ASSIGN(const auto file, files_.open(log_directory_ / name, OpenMode::read));
+  auto kept = replace_file(files_, path, [&](File& to) { return copy(*file, offset, size, to); });
   if (!kept) return std::unexpected(std::move(kept).error());
   size_ += size;
   return {};

@@ -23,8 +23,7 @@ class DamagedStore {
 
   // Copies `size` bytes at `offset` of the log's file `name`. The failure is for a note: losing the
   // copy of something damaged must not stop the log.
-  Result<void> keep(const std::string& name, const File& file, std::uint64_t offset,
-                    std::uint64_t size);
+  Result<void> keep(const std::string& name, std::uint64_t offset, std::uint64_t size);
   // Moves the log's file `name` as a whole; whether there is room for it or not.
   Result<void> move(const std::string& name);
 

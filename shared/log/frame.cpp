@@ -69,8 +69,9 @@ std::optional<Sequence> parse_segment_name(std::string_view name) {
   if (name.size() != kNameDigits + kNameEnd.size() || !name.ends_with(kNameEnd))
     return std::nullopt;
   Sequence first;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + kNameDigits, first.value);
-  if (error != std::errc() || end != name.data() + kNameDigits) return std::nullopt;
+  const auto* const digits = name.data();
+  const auto [end, error] = std::from_chars(digits, digits + kNameDigits, first.value);
+  if (error != std::errc() || end != digits + kNameDigits) return std::nullopt;
   return first;
 }
 

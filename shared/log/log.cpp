@@ -36,7 +36,7 @@ Result<void> Log::Impl::open() {
   damaged_ = std::make_unique<DamagedStore>(files_, options_.directory);
   TRIBUTARY_ASSIGN(auto recovered, recover(files_, options_, *damaged_));
   id_ = recovered.log;
-  format_.emplace(id_);
+  format_ = FrameFormat(id_);
   segments_ = std::move(recovered.segments);
   active_ = std::move(recovered.active);
   committed_ = appended_ = recovered.committed;

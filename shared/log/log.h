@@ -26,7 +26,7 @@ inline constexpr std::size_t kCursorDataSizeMax = 1024;
 inline constexpr std::size_t kCursorsMax = 16;
 
 // What append() does when the log has reached LogOptions::size_max.
-enum class WhenFull {
+enum class WhenFull : std::uint8_t {
   refuse,       // errc::log_full; the caller waits ("block") or counts the loss ("drop_newest")
   drop_oldest,  // the oldest segment goes, read or not; Position::dropped counts what no one had
                 // read

@@ -30,8 +30,7 @@ Result<Sequence> Log::Impl::append(ByteView record) {
   pending_.resize(at + kFrameHeaderSize);
   pending_.insert(pending_.end(), record.begin(), record.end());
   appended_ = appended_.next();
-  format_->encode({crc, static_cast<std::uint32_t>(record.size()), appended_},
-                  pending_.data() + at);
+  format_.encode({crc, static_cast<std::uint32_t>(record.size()), appended_}, pending_.data() + at);
   return appended_;
 }
 

@@ -73,7 +73,7 @@ class Log::Impl {
 
   std::optional<View> view_after(Sequence at) const;
   Result<bool> read_segment(const View& view, Collector& to);
-  void found_damaged(const View& view, const File& file, const Found& found);
+  void found_damaged(const View& view, const Found& found);
 
   Cursor& cursor(std::string_view name) const;
   [[nodiscard]] std::uint64_t pending_size() const { return in_flight_size_ + pending_.size(); }
@@ -83,7 +83,7 @@ class Log::Impl {
   std::unique_ptr<FileLock> directory_lock_;
   std::unique_ptr<DamagedStore> damaged_;
   Id id_;
-  std::optional<FrameFormat> format_;
+  FrameFormat format_{Id{}};
   Recovery report_;
   std::vector<std::unique_ptr<Cursor>> cursors_;
 

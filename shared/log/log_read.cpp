@@ -1,7 +1,7 @@
 // Log: read.
 
 #include <algorithm>
-#include <utility>
+#include <tuple>
 
 #include "shared/log/log_impl.h"
 
@@ -21,7 +21,8 @@ class Log::Impl::Collector {
     if (full() || (!entries.empty() && storage.size() + payload.size() > limit_.bytes))
       return false;
     skip_to(sequence);
-    if (gap_) missing.push_back(*std::exchange(gap_, std::nullopt));
+    if (gap_) missing.push_back(*gap_);
+    gap_.reset();
     entries.push_back({sequence, payload});
     storage.insert(storage.end(), payload.begin(), payload.end());
     at_ = sequence;
@@ -105,13 +106,13 @@ Result<bool> Log::Impl::read_segment(const View& view, Collector& to) {
     }
     file = std::move(*opened);
   }
-  SegmentScan scan(*file, *format_, view.range);
+  SegmentScan scan(*file, format_, view.range);
   for (;;) {
     TRIBUTARY_ASSIGN(const auto found, scan.next());
     if (found.kind == Found::Kind::end || found.kind == Found::Kind::tail) break;
     if (found.kind == Found::Kind::damage || found.sequence <= to.at()) continue;
     if (found.kind == Found::Kind::bad_payload) {
-      found_damaged(view, *file, found);
+      found_damaged(view, found);
     } else if (!to.add(found.sequence, found.payload)) {
       return false;
     }
@@ -120,13 +121,13 @@ Result<bool> Log::Impl::read_segment(const View& view, Collector& to) {
   return true;
 }
 
-void Log::Impl::found_damaged(const View& view, const File& file, const Found& found) {
+void Log::Impl::found_damaged(const View& view, const Found& found) {
   {
     const std::lock_guard lock(mutex_);
     if (!view.segment->add_missing({found.sequence, found.sequence})) return;
     ++damaged_records_;
   }
-  static_cast<void>(damaged_->keep(view.name, file, found.offset, found.size));
+  std::ignore = damaged_->keep(view.name, found.offset, found.size);
 }
 
 }  // namespace tributary

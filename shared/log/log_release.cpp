@@ -1,6 +1,7 @@
 // Log: cursors, and the segments that go.
 
 #include <algorithm>
+#include <tuple>
 
 #include "shared/base/check.h"
 #include "shared/log/log_impl.h"
@@ -144,7 +145,7 @@ void Log::Impl::remove_doomed() {
     }
   }
   // When this fails, a crash may bring the files back: every cursor is behind them then.
-  static_cast<void>(files_.sync_directory(options_.directory));
+  std::ignore = files_.sync_directory(options_.directory);
 }
 
 }  // namespace tributary

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "shared/log/position.h"
 #include "shared/log/replace_file.h"
@@ -14,7 +15,6 @@ struct SegmentFile {
   std::string name;
   Sequence first;  // as the name says
   std::uint64_t size = 0;
-  std::unique_ptr<File> file;
   std::optional<SegmentHeader> header;  // none: damaged
   std::optional<Id> guess;              // of the log's id, when the header is damaged
 };
@@ -115,11 +115,11 @@ Result<void> Recoverer::look_at_segment(const std::string& name, Sequence first)
   SegmentFile found;
   found.name = name;
   found.first = first;
-  TRIBUTARY_ASSIGN(found.file, files_.open(directory_ / name, OpenMode::read));
-  TRIBUTARY_ASSIGN(found.size, found.file->size());
+  TRIBUTARY_ASSIGN(const auto file, files_.open(directory_ / name, OpenMode::read));
+  TRIBUTARY_ASSIGN(found.size, file->size());
   std::array<std::byte, kSegmentHeaderSize> bytes{};
   // A header that can't be read is a damaged one.
-  const auto count = found.file->read(0, bytes).value_or(0);
+  const auto count = file->read(0, bytes).value_or(0);
   found.header = decode_segment_header(ByteView(bytes).first(count));
   if (!found.header) found.guess = guess_log_id(ByteView(bytes).first(count));
   if (found.header && !found.header->understood()) {
@@ -172,7 +172,8 @@ Result<std::optional<Id>> Recoverer::confirmed_guess() {
   for (const auto& file : files_found_) {
     if (!file.guess) continue;
     const FrameFormat format(*file.guess);
-    SegmentScan scan(*file.file, format, {.end = file.size, .expected = file.first},
+    TRIBUTARY_ASSIGN(const auto opened, files_.open(directory_ / file.name, OpenMode::read));
+    SegmentScan scan(*opened, format, {.end = file.size, .expected = file.first},
                      SegmentScan::OnUnreadable::take_as_zeros);
     for (;;) {
       TRIBUTARY_ASSIGN(const auto found, scan.next());
@@ -188,17 +189,17 @@ Result<std::optional<Id>> Recoverer::confirmed_guess() {
 Result<void> Recoverer::scan_segments() {
   Sequence before{~std::uint64_t{0}};
   for (auto file = files_found_.rbegin(); file != files_found_.rend(); ++file) {
-    if (file->header &&
-        (file->header->log != recovered_.log || file->header->first != file->first)) {
+    const auto& header = file->header;
+    if (header && (header->log != recovered_.log || header->first != file->first)) {
       foreign_.push_back(file->name);
       continue;
     }
     TRIBUTARY_ASSIGN(auto scanned, scan(*file, before));
-    if (!file->header && scanned.records == 0) {
+    if (!header && scanned.records == 0) {
       junk_.push_back(std::move(*file));
       continue;
     }
-    if (!file->header) {
+    if (!header) {
       note(file->name + ": the header is damaged; its records were read all the same");
       scanned.damages.push_back({0, kSegmentHeaderSize});
     }
@@ -212,7 +213,8 @@ Result<void> Recoverer::scan_segments() {
 Result<Scanned> Recoverer::scan(const SegmentFile& file, Sequence before) {
   const bool is_last = before.value == ~std::uint64_t{0};
   const FrameFormat format(recovered_.log);
-  SegmentScan scan(*file.file, format, {.end = file.size, .expected = file.first, .before = before},
+  TRIBUTARY_ASSIGN(const auto opened, files_.open(directory_ / file.name, OpenMode::read));
+  SegmentScan scan(*opened, format, {.end = file.size, .expected = file.first, .before = before},
                    SegmentScan::OnUnreadable::take_as_zeros);
   Scanned result;
   result.segment = std::make_shared<Segment>(file.first);
@@ -284,7 +286,7 @@ void Recoverer::find_next() {
 }
 
 void Recoverer::clear_away() {
-  for (const auto& name : unfinished_) static_cast<void>(files_.remove(directory_ / name));
+  for (const auto& name : unfinished_) std::ignore = files_.remove(directory_ / name);
   for (const auto& name : foreign_) {
     ++recovered_.report.foreign_files;
     set_aside(name, "belongs to another log");
@@ -304,11 +306,11 @@ void Recoverer::set_aside(const std::string& name, std::string_view why) {
 void Recoverer::keep_damaged() {
   auto& report = recovered_.report;
   for (const auto& [segment, records, damages, torn] : scanned_) {
-    const auto file = std::ranges::find(files_found_, segment->first, &SegmentFile::first);
+    const auto name = segment->name();
     const auto keep = [&](Range range, std::string_view what) {
-      auto sentence = segment->name() + ": " + std::to_string(range.size) + " bytes at " +
+      auto sentence = name + ": " + std::to_string(range.size) + " bytes at " +
                       std::to_string(range.offset) + " " + std::string(what);
-      const auto kept = damaged_.keep(segment->name(), *file->file, range.offset, range.size);
+      const auto kept = damaged_.keep(name, range.offset, range.size);
       if (!kept) sentence += "; not kept: " + kept.error().message();
       note(std::move(sentence));
     };
@@ -451,7 +453,7 @@ Result<void> prepare_directory(FileSystem& files, const std::filesystem::path& d
   if (exists(files, directory)) {
     // It may have been made by a process that died before it could sync; a parent that we may not
     // open was made by somebody else.
-    static_cast<void>(files.sync_directory(parent));
+    std::ignore = files.sync_directory(parent);
     return {};
   }
   if (parent != directory) TRIBUTARY_TRY(prepare_directory(files, parent));

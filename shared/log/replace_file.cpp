@@ -1,5 +1,7 @@
 #include "shared/log/replace_file.h"
 
+#include <tuple>
+
 namespace tributary {
 namespace {
 
@@ -23,7 +25,7 @@ Result<std::shared_ptr<File>> replace_file(FileSystem& files, const std::filesys
   auto file = make(files, unfinished, path, fill);
   if (!file) {
     // Out of the way of the next try; it isn't there when the rename had succeeded.
-    static_cast<void>(files.remove(unfinished));
+    std::ignore = files.remove(unfinished);
   }
   return file;
 }

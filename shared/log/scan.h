@@ -11,7 +11,7 @@ namespace tributary {
 
 // One thing found in a segment.
 struct Found {
-  enum class Kind {
+  enum class Kind : std::uint8_t {
     record,       // `sequence`, `payload`
     bad_payload,  // the record `sequence` is lost: its header is right, its payload isn't
     damage,       // bytes that are no frame, with a frame after them
@@ -40,7 +40,7 @@ class SegmentScan {
     Sequence before{
         ~std::uint64_t{0}};  // first sequence of the next segment: what reaches it is void
   };
-  enum class OnUnreadable { fail, take_as_zeros };
+  enum class OnUnreadable : std::uint8_t { fail, take_as_zeros };
 
   // `file` and `format` outlive the scan.
   SegmentScan(const File& file, const FrameFormat& format, Range range,

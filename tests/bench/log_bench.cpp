@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,14 @@ struct Measure {
 
   [[nodiscard]] double rate() const { return static_cast<double>(events) / seconds; }
 };
+
+// Bytes that no disk can store in less room.
+Bytes noise(std::size_t size) {
+  std::minstd_rand random(1);
+  Bytes bytes(size);
+  for (auto& byte : bytes) byte = static_cast<std::byte>(random() >> 8 & 0xFF);
+  return bytes;
+}
 
 double cpu_seconds() {
   rusage usage{};
@@ -78,7 +87,7 @@ class LogSide {
 
  private:
   std::size_t commit_size_;
-  Bytes record_ = Bytes(kRecordSize, std::byte{'r'});
+  Bytes record_ = noise(kRecordSize);
   std::unique_ptr<Log> log_;
 };
 
@@ -86,7 +95,8 @@ class LogSide {
 class BareSide {
  public:
   BareSide(std::filesystem::path directory, std::size_t commit_size)
-      : directory_(std::move(directory)), bytes_(commit_size * (kRecordSize + kFrameHeaderSize)) {
+      : directory_(std::move(directory)),
+        bytes_(noise(commit_size * (kRecordSize + kFrameHeaderSize))) {
     std::filesystem::create_directories(directory_);
   }
   BareSide(const BareSide&) = delete;

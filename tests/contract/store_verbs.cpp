@@ -40,8 +40,10 @@ std::string reading_text(std::string_view sensor, std::string_view time, std::st
 }
 
 Event reading(std::string_view sensor, std::string_view time, std::string_view more) {
-  static const auto schema = built_in("telemetry");
-  return decode(schema, reading_text(sensor, time, more));
+  static Codec codec(built_in("telemetry"));
+  auto event = codec.decode(reading_text(sensor, time, more));
+  if (!event) FAIL(event.error().pointer + " " + event.error().detail);
+  return std::move(*event);
 }
 
 std::vector<Event> readings(std::string_view sensor, std::size_t count) {

@@ -230,7 +230,7 @@ TEST_CASE("the log does what its model does, whatever the disk does") {
       text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
   std::cout << "TRIBUTARY_SEED=" << seed << std::endl;
   std::mt19937_64 seeds(seed);
-  constexpr int kRuns = 300;
+  constexpr int kRuns = 100;
   constexpr int kSteps = 1500;
   for (int run = 0; run < kRuns; ++run) {
     CAPTURE(seed, run);

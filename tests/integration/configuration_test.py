@@ -53,8 +53,8 @@ def test_bad_values_are_refused_with_their_lines_all_at_once(place):
 def test_bad_sensors_are_refused_with_their_lines(place):
     file = place / "edge.toml"
     for text, says in (('[[sensor]]\ntype = "oracle"\n', ["edge.toml:2", "oracle"]),
-                       ('[[sensor]]\ntype = "simulator"\nrate = -1.0\npipeline = "telemetry"\n', ["edge.toml:3"]),
-                       ('[[sensor]]\ntype = "simulator"\npipeline = "Not A Name"\n', ["edge.toml:3", "Not A Name"])):
+                       ('[[sensor]]\ntype = "simulator"\nrate = -1.0\npipeline = "telemetry"\n', ["edge.toml:3", "rate"]),
+                       ('[[sensor]]\ntype = "simulator"\npipeline = "Not A Name"\n', ["edge.toml:3", "pipeline"])):
         file.write_text(text)
         assert_refused(place, "tributary-edge", "--config", file, says=says)
 

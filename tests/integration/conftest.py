@@ -30,7 +30,7 @@ def place(request):
         shutil.rmtree(directory)
         return
     print(f"\nWhat the programs left is in {directory}")
-    for log in sorted(directory.rglob("*.log")):
+    for log in sorted(directory.glob("*.log")):
         lines = log.read_text(errors="replace").splitlines()
         print(f"--- {log.name}, the last of {len(lines)} lines", *lines[-30:], sep="\n")
 

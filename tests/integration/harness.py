@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import subprocess
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlencode
@@ -187,6 +188,12 @@ class Edge(Program):
     def buffered(self):
         """Records that are not yet released."""
         return int(self.metric("tributary_edge_buffer_records"))
+
+    def records_on_disk(self):
+        """The same of an edge that doesn't run."""
+        report = subprocess.run([PROGRAMS / self.program, "buffer", "--set", f"buffer.path={toml(self.buffer)}"],
+                                env=self.environment, cwd=self.place, stdout=subprocess.PIPE, timeout=30, check=True)
+        return sum(pipeline["records"] for pipeline in json.loads(report.stdout)["pipelines"])
 
 
 def csv_sensor(path, sensor_id="office", pace="max", pipeline="telemetry"):

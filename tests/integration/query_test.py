@@ -4,6 +4,7 @@ import random
 
 import pytest
 from harness import exactly, reading
+from services.process import wait_until
 
 
 @pytest.fixture
@@ -155,11 +156,20 @@ def test_health_has_one_check_for_each_part(site):
     assert (answer.status, answer.content_type, report["status"]) == (200, "application/json", "up"), answer
     assert set(part.split(".")[0] for part in report["checks"]) >= {"mqtt", "stream", "store", "persister"}, report
     assert {check["status"] for check in report["checks"].values()} == {"up"}, report
-    edge = site.edge().start_and_wait()
-    report = edge.get("/health").json()
-    assert "mqtt" in report["checks"] and any("buffer" in part for part in report["checks"]), report
-    site.broker.stop()
-    for program in (collector, edge):
+    edge = site.edge(sensor=[{"type": "simulator", "pipeline": "telemetry"}]).start_and_wait()
+    wait_until(lambda: edge.health().status == 200, 20, "the edge is up")
+    report = edge.health().json()
+    assert set(part.split(":")[0] for part in report["checks"]) >= {"mqtt", "buffer", "sensor"}, report
+
+
+def test_the_process_is_live_while_the_broker_is_down(site):
+    site.start_broker(own=True)
+    programs = [site.start_collector(), site.edge().start_and_wait()]
+    site.broker.kill()
+    for program in programs:
+        wait_until(lambda: program.health().status == 503, 20, "the lost broker is noticed")
+        report = program.health().json()
+        assert report["status"] == "down" and report["checks"]["mqtt"]["status"] == "down", report
         assert program.get("/health/live").status == 200
 
 

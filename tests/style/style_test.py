@@ -78,6 +78,10 @@ class StyleTest(unittest.TestCase):
         self.assert_found(style.no_fixed_waits, "tests/services/start.py", "import time\ntime.sleep(1)\n", 2)
         self.assert_found(style.no_fixed_waits, "tests/services/start.sh", "set -e\nsleep 0.5\n", 2)
 
+    def test_a_pause_between_two_looks_is_no_fixed_wait(self):
+        loop = "while (!condition()) {\n  if (over()) return false;\n  std::this_thread::sleep_for(5ms);\n}\n"
+        self.assertEqual(self.found({"tests/unit/base/id_test.cpp": loop}), [])
+
     def test_a_file_that_is_too_long_is_found(self):
         self.assert_found(style.sizes, "shared/base/id.h", "//\n" * 601, 601)
 

@@ -15,14 +15,14 @@
 namespace tributary::test {
 
 // What becomes of that which was not synced when the machine stops.
-enum class Crash {
+enum class Crash : std::uint8_t {
   process,  // kill -9: the machine goes on, everything written stays
   drop,     // it is gone
   tear,     // some sectors of it are there: the first ones, or any; of names, the first changes
   corrupt,  // it is there, but bytes of it are garbage
 };
 
-enum class Operation {
+enum class Operation : std::uint8_t {
   open,
   read,
   write,
