@@ -1,7 +1,5 @@
 // tributary-edge: samples sensors into a crash-safe buffer and delivers it over MQTT.
 
-#include <malloc.h>
-
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -11,6 +9,7 @@
 #include "edge/agent.h"
 #include "edge/commands.h"
 #include "edge/config.h"
+#include "edge/memory.h"
 #include "shared/base/version.h"
 #include "shared/config/command_line.h"
 #include "shared/config/settings.h"
@@ -25,14 +24,6 @@ using namespace tributary::edge;
 
 constexpr std::string_view kComponent = "agent";
 constexpr auto kDrainTime = 5s;
-
-// Gateways have little memory: one heap for all threads, and what is free goes back to the system.
-void save_memory() {
-  mallopt(M_ARENA_MAX, 1);
-  mallopt(M_MMAP_THRESHOLD, 64 << 10);
-  mallopt(M_TRIM_THRESHOLD, 64 << 10);
-  mallopt(M_TOP_PAD, 16 << 10);
-}
 
 Result<Config> load(const CommandLine& command_line) {
   SettingSources sources;
@@ -93,6 +84,7 @@ int run(const Config& config, const CommandLine& command_line) {
   start_logging(log_format_for(command_line.log_format), LogLevel::info);
   const auto signals = block_signals();
   const SystemClock clock;
+  give_back_start_up_pages();
   auto started = Agent::start(config, posix_file_system(), clock);
   if (!started) {
     log_error(kComponent, started.error().message());
@@ -120,7 +112,7 @@ int run(const Config& config, const CommandLine& command_line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  save_memory();
+  keep_heap_small();
   const std::vector<Command> commands{
       {"run", "sample sensors and deliver, until SIGTERM"},
       {"check-config", "read the configuration and the recordings, and say what is wrong"},

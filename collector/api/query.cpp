@@ -250,19 +250,19 @@ class NdjsonPages {
 
   // As HttpResponder::stream asks for them.
   std::optional<std::string> next() {
-    if (!page_ && !at_end_) {
-      if (auto found = read(); !found) {
+    if (!ready_ && !at_end_) {
+      if (const auto found = read(); !found) {
         log_warning("query", "an answer is broken off", {{"error", found.error().message()}});
         return std::nullopt;
       }
     }
     if (at_end_) return std::string();
     std::string piece;
-    for (const auto& event : page_->events) piece.append(event) += '\n';
-    query_.after = std::move(page_->next);
-    if (left_) *left_ -= page_->events.size();
+    for (const auto& event : page_.events) piece.append(event) += '\n';
+    if (left_) *left_ -= page_.events.size();
+    query_.after = std::move(page_.next);
     at_end_ = !query_.after || left_ == 0U;
-    page_.reset();
+    ready_ = false;
     return piece;
   }
 
@@ -271,14 +271,16 @@ class NdjsonPages {
     query_.limit =
         static_cast<std::size_t>(std::min<std::uint64_t>(left_.value_or(kNdjsonPage), kNdjsonPage));
     TRIBUTARY_ASSIGN(page_, store_->query(query_));
-    if (page_->events.empty()) at_end_ = true;
+    ready_ = true;
+    at_end_ = page_.events.empty();
     return {};
   }
 
   Store* store_;
   Query query_;
   std::optional<std::uint64_t> left_;
-  std::optional<Page> page_;  // read and not given out yet
+  Page page_;           // the last one read
+  bool ready_ = false;  // it is not given out yet
   bool at_end_ = false;
 };
 

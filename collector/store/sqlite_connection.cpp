@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "shared/observe/logging.h"
+
 namespace tributary::collector {
 namespace {
 
@@ -128,6 +130,15 @@ Result<void> SqliteConnection::execute(const std::string& sql) {
   if (code != SQLITE_OK) return std::unexpected(error(code, sql));
   return {};
 }
+
+void SqliteConnection::roll_back() {
+  if (!in_transaction()) return;
+  if (const auto done = execute("ROLLBACK"); !done) {
+    log_warning("store", "a transaction was not rolled back", {{"error", done.error().message()}});
+  }
+}
+
+bool SqliteConnection::in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
 
 Result<SqliteStatement> SqliteConnection::prepare(const std::string& sql) {
   sqlite3_stmt* statement = nullptr;

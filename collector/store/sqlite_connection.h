@@ -76,6 +76,9 @@ class SqliteConnection {
 
   // One or more statements without results.
   Result<void> execute(const std::string& sql);
+  // Ends the transaction, if there is one still: some failures end it by themselves.
+  void roll_back();
+  [[nodiscard]] bool in_transaction() const;
   Result<SqliteStatement> prepare(const std::string& sql);
   // The first column of the first row; errc::not_found without one.
   Result<std::int64_t> integer(const std::string& sql);

@@ -100,9 +100,7 @@ Result<void> in_transaction(SqliteConnection& connection, Body body) {
   TRIBUTARY_TRY(connection.execute("BEGIN IMMEDIATE"));
   Result<void> done = body();
   if (done) done = connection.execute("COMMIT");
-  if (!done && sqlite3_get_autocommit(connection.handle()) == 0) {
-    static_cast<void>(connection.execute("ROLLBACK"));
-  }
+  if (!done) connection.roll_back();
   return done;
 }
 

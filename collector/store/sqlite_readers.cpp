@@ -64,6 +64,16 @@ json meta_of(const SqliteStatement& row) {
   return meta;
 }
 
+// Ends the statement's snapshot, whatever became of the query.
+struct Snapshot {
+  SqliteStatement* select;
+
+  explicit Snapshot(SqliteStatement* statement) : select(statement) {}
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+  ~Snapshot() { select->reset(); }
+};
+
 // The event with `_tributary` as its last member.
 std::string with_meta(std::string event, const json& meta) {
   event.pop_back();
@@ -73,6 +83,36 @@ std::string with_meta(std::string event, const json& meta) {
   event += '}';
   return event;
 }
+
+// A page that takes rows up to its limits.
+class PageBuilder {
+ public:
+  explicit PageBuilder(const Query& query)
+      : limit_(std::clamp<std::size_t>(query.limit, 1, kPageEventsMax)), meta_(query.meta) {}
+
+  [[nodiscard]] bool full() const {
+    return page_.events.size() == limit_ || bytes_ >= kPageBytesMax;
+  }
+  void add(const SqliteStatement& row) {
+    std::string event(row.column_text(column(SqliteParameter::event)));
+    if (meta_) event = with_meta(std::move(event), meta_of(row));
+    bytes_ += event.size();
+    page_.events.push_back(std::move(event));
+    last_added_ = place_of(row);
+  }
+  Page last() && { return std::move(page_); }
+  Page with_next() && {
+    page_.next = std::move(last_added_);
+    return std::move(page_);
+  }
+
+ private:
+  std::size_t limit_;
+  bool meta_;
+  std::size_t bytes_ = 0;
+  Page page_;
+  Keyset last_added_;
+};
 
 }  // namespace
 
@@ -89,6 +129,16 @@ struct SqliteReaders::Plan {
   json field_value;
   std::vector<Condition> conditions;
 
+  void bind(SqliteStatement& select) const {
+    const auto bind_place = [&select](int parameter, const Keyset& place) {
+      select.bind_integer(parameter, place.time.seconds);
+      select.bind_integer(parameter + 1, place.time.nanoseconds);
+      select.bind_blob(parameter + 2, place.key);
+    };
+    bind_place(1, lower);
+    bind_place(4, upper);
+    if (field) bind_field(select, 7, &field_value);
+  }
   [[nodiscard]] bool matches(std::string_view event) const {
     return std::ranges::all_of(conditions, [event](const Condition& condition) {
       const auto text = canonical_member(event, condition.name);
@@ -200,8 +250,10 @@ void SqliteReaders::give_back(std::unique_ptr<Reader> reader) {
 // of that time.
 Result<SqliteReaders::Plan> SqliteReaders::plan(const Query& query) const {
   Plan plan;
-  const auto not_before = [&plan](Keyset bound) { plan.lower = std::max(plan.lower, bound); };
-  const auto before = [&plan](Keyset bound) { plan.upper = std::min(plan.upper, bound); };
+  const auto not_before = [&plan](const Keyset& bound) {
+    plan.lower = std::max(plan.lower, bound);
+  };
+  const auto before = [&plan](const Keyset& bound) { plan.upper = std::min(plan.upper, bound); };
   if (query.start) not_before({.time = *query.start, .key = {}});
   if (query.end) before({.time = *query.end, .key = {}});
   if (query.after && query.descending) before(*query.after);
@@ -230,45 +282,20 @@ Result<SqliteReaders::Plan> SqliteReaders::plan(const Query& query) const {
 
 Result<Page> SqliteReaders::read_page(Reader& reader, const Query& query, Plan plan) const {
   const Deadline deadline = std::chrono::steady_clock::now() + limits_.query_time;
-  const auto limit = std::clamp<std::size_t>(query.limit, 1, kPageEventsMax);
   TRIBUTARY_ASSIGN(auto* const select, reader.select(layout_, plan.field, query.descending));
-  struct Reset {
-    SqliteStatement* statement;
-    ~Reset() { statement->reset(); }
-  } const reset{select};
-
-  Page page;
-  Keyset last_given;
-  std::size_t bytes = 0;
+  const Snapshot snapshot{select};
+  PageBuilder builder(query);
   for (;;) {
-    const auto bind_place = [select](int parameter, const Keyset& place) {
-      select->bind_integer(parameter, place.time.seconds);
-      select->bind_integer(parameter + 1, place.time.nanoseconds);
-      select->bind_blob(parameter + 2, place.key);
-    };
-    bind_place(1, plan.lower);
-    bind_place(4, plan.upper);
-    if (plan.field) bind_field(*select, 7, &plan.field_value);
-
-    for (std::size_t rows = 1;; ++rows) {
+    plan.bind(*select);
+    for (std::size_t rows = 0; rows < kRowsOfSnapshotMax; ++rows) {
       const int code = select->step();
-      if (code == SQLITE_DONE) return page;
+      if (code == SQLITE_DONE) return std::move(builder).last();
       if (code != SQLITE_ROW) {
         return fail(errc::unavailable, reader.connection().error(code, "read events").message());
       }
-      const auto event = select->column_text(column(SqliteParameter::event));
-      if (plan.matches(event)) {
-        if (page.events.size() == limit || bytes >= kPageBytesMax) {
-          page.next = std::move(last_given);
-          return page;
-        }
-        bytes += event.size();
-        page.events.emplace_back(event);
-        if (query.meta)
-          page.events.back() = with_meta(std::move(page.events.back()), meta_of(*select));
-        last_given = place_of(*select);
-      }
-      if (rows == kRowsOfSnapshotMax) break;
+      if (!plan.matches(select->column_text(column(SqliteParameter::event)))) continue;
+      if (builder.full()) return std::move(builder).with_next();
+      builder.add(*select);
     }
     // On from here in a new snapshot.
     (query.descending ? plan.upper : plan.lower) = place_of(*select);

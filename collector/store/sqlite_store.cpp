@@ -50,8 +50,9 @@ class SqliteStore final : public Store {
                   .busy_timeout_ms = busy_timeout_ms()}) {}
 
   Result<void> open(SqliteConnection::Mode mode) {
-    TRIBUTARY_ASSIGN(writer_,
+    TRIBUTARY_ASSIGN(auto writer,
                      SqliteWriter::open(options_.file, mode, busy_timeout_ms(), layout_, schema_));
+    writer_ = std::make_unique<SqliteWriter>(std::move(writer));
     readers_.use(FileIdentity::of(options_.file));
     return {};
   }
@@ -95,8 +96,8 @@ class SqliteStore final : public Store {
   const SqliteStoreOptions options_;
   const Schema schema_;
   const SqliteLayout layout_;
-  std::optional<SqliteWriter> writer_;  // of the thread that writes; none after a failure
-  SqliteReaders readers_;               // closed before the writer: the last one tidies up
+  std::unique_ptr<SqliteWriter> writer_;  // of the thread that writes; none after a failure
+  SqliteReaders readers_;                 // closed before the writer: the last one tidies up
 
   mutable std::mutex mutex_;
   std::string problem_;  // why the last write failed; empty when it didn't

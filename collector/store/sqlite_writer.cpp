@@ -76,13 +76,13 @@ Result<std::vector<Outcome>> SqliteWriter::write(std::span<const Event> events) 
   for (const auto& event : events) {
     auto outcome = write_event(event);
     if (!outcome) {
-      roll_back();
+      connection_.roll_back();
       return std::unexpected(std::move(outcome).error());
     }
     outcomes.push_back(std::move(*outcome));
   }
   if (auto committed = connection_.execute("COMMIT"); !committed) {
-    roll_back();
+    connection_.roll_back();
     return std::unexpected(std::move(committed).error());
   }
   // Between the first look and the commit it may have gone away.
@@ -102,7 +102,7 @@ Result<Outcome> SqliteWriter::write_event(const Event& event) {
   auto error = connection_.error(code, "store an event");
   insert_.reset();
   // Some failures end the transaction: then the others are not written either.
-  if (is_of_the_event(code) && sqlite3_get_autocommit(connection_.handle()) == 0) {
+  if (is_of_the_event(code) && connection_.in_transaction()) {
     return Outcome{.verdict = rejected, .detail = error.message()};
   }
   return std::unexpected(std::move(error));
@@ -159,11 +159,6 @@ void SqliteWriter::bind_event(const Event& from) {
     const auto member = from.document->find(field.name);
     bind_field(insert_, parameter++, member == from.document->end() ? nullptr : &*member);
   }
-}
-
-void SqliteWriter::roll_back() {
-  if (sqlite3_get_autocommit(connection_.handle()) != 0) return;
-  static_cast<void>(connection_.execute("ROLLBACK"));
 }
 
 Result<void> SqliteWriter::still_there() const {

@@ -36,7 +36,6 @@ class SqliteWriter {
   Result<Outcome> write_event(const Event& event);
   Result<Outcome> compare_stored(const Event& event);
   void bind_event(const Event& event);
-  void roll_back();
 
   SqliteConnection connection_;
   SqliteStatement insert_;

@@ -176,7 +176,7 @@ HealthCheck MqttPublisher::examine() const {
 void MqttPublisher::tell(HealthCheck health) {
   const std::lock_guard lock(mutex_);
   if (health.up && !told_up_) {
-    log_info("mqtt", "batches can go to the collector");
+    log_info("mqtt", "ready to publish");
     told_up_ = true;
   } else if (!health.up && !health.warning && health.detail != told_) {
     log_warning("mqtt", health.detail);

@@ -46,13 +46,16 @@ ReceiptTracker::ReceiptTracker(const ReceiptOptions& options)
       refused_wait_(options.refused_wait_min, options.refused_wait_max) {}
 
 bool ReceiptTracker::ready(Time now) const {
-  if (refused_reason_ != kSuccess && (now < refused_until_ || awaits_puback())) return false;
+  const auto unconfirmed = without_puback();
+  if (refused_reason_ != kSuccess && (now < refused_until_ || unconfirmed != 0)) return false;
   if (probe_order_) return flights_.empty() || flights_.back().order < *probe_order_;
-  return flights_.size() < std::min<std::uint64_t>(options_.window, broker_window_);
+  return flights_.size() < options_.window &&
+         unconfirmed < std::min<std::uint64_t>(options_.puback_window, broker_window_);
 }
 
-bool ReceiptTracker::awaits_puback() const {
-  return std::ranges::any_of(flights_, [](const Flight& flight) { return !flight.puback_at; });
+std::size_t ReceiptTracker::without_puback() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(flights_, [](const Flight& flight) { return !flight.puback_at; }));
 }
 
 void ReceiptTracker::sent(const Id& log, SequenceRange range, int packet) {
@@ -166,7 +169,7 @@ std::optional<ReceiptTracker::Time> ReceiptTracker::next_due() const {
     if (flight.lost_at) sooner(*flight.lost_at);
   }
   if (const auto silent = silence()) sooner(silent->since + timeout_);
-  if (refused_reason_ != kSuccess && !awaits_puback()) sooner(refused_until_);
+  if (refused_reason_ != kSuccess && without_puback() == 0) sooner(refused_until_);
   return due;
 }
 

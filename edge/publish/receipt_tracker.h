@@ -19,7 +19,9 @@ namespace tributary::edge {
 struct ReceiptOptions {
   bool receipts = true;  // false: a PUBACK with reason 0x00 is enough
   std::uint64_t boot_nonce = 0;
-  std::size_t window = 16;  // batches in flight
+  std::size_t window = 16;  // batches in flight …
+  std::size_t puback_window =
+      4;  // … and of these, without a PUBACK: libmosquitto has copies of them
   std::chrono::milliseconds timeout{10'000};
   std::chrono::milliseconds timeout_max{60'000};
   std::chrono::milliseconds refused_wait_min{200};
@@ -46,7 +48,7 @@ class ReceiptTracker {
   explicit ReceiptTracker(const ReceiptOptions& options);
 
   [[nodiscard]] bool ready(Time now) const;
-  // The broker's Receive Maximum: it bounds the window as well.
+  // The broker's Receive Maximum: it bounds the batches without a PUBACK as well.
   void limit_window(std::uint64_t most) { broker_window_ = most; }
 
   void sent(const Id& log, SequenceRange range, int packet);
@@ -88,7 +90,7 @@ class ReceiptTracker {
   void lose(std::deque<Flight>::iterator flight);
   void refused(std::uint8_t reason, Time now);
   void answered(std::uint64_t order, Time now);
-  [[nodiscard]] bool awaits_puback() const;
+  [[nodiscard]] std::size_t without_puback() const;
   [[nodiscard]] std::optional<Silence> silence() const;
 
   const ReceiptOptions options_;

@@ -62,7 +62,8 @@ struct Records {
   };
   std::vector<Entry> entries{};
   // Sequences between `after` and the last entry (or the last committed record, when there is no
-  // entry) that the log doesn't have: damaged, or dropped. Ascending.
+  // entry) that the log doesn't have: damaged, or dropped. Ascending. The reader releases them like
+  // the rest: no cursor's prefix passes over them by itself.
   std::vector<SequenceRange> missing{};
   Bytes storage{};
 };

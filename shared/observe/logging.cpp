@@ -22,6 +22,7 @@ namespace {
 struct Logging {
   LogFormat format;
   spdlog::logger logger;
+  std::unique_ptr<Logging> former;  // of an earlier start: somebody may still be writing there
 };
 std::atomic<Logging*> logging{nullptr};
 
@@ -119,9 +120,10 @@ std::string text_line(const Timestamp& now, LogLevel level, std::string_view com
 
 void start_logging(LogFormat format, LogLevel least) {
   auto started = std::make_unique<Logging>(
-      format, spdlog::logger("", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+      format, spdlog::logger("", std::make_shared<spdlog::sinks::stderr_sink_mt>()), nullptr);
   started->logger.set_formatter(std::make_unique<spdlog::pattern_formatter>("%v"));
   started->logger.set_level(spdlog_level(least));
+  started->former.reset(logging.load());
   // Never destroyed: threads may log up to the very end of the process.
   logging.store(started.release());
 }

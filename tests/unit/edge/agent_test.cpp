@@ -61,8 +61,8 @@ class Collector {
     return true;
   }
 
-  bool answers = true;        // with receipts
-  int swallow_receipts = 0;   // so many are not sent
+  bool answers = true;       // with receipts
+  int swallow_receipts = 0;  // so many are not sent
   std::set<std::string> events;
   std::uint64_t lines = 0;
   std::vector<MqttMessage> batches;
@@ -86,9 +86,11 @@ class Collector {
     lines += accepted;
     batches.push_back(message);
     if (!answers || swallow_receipts-- > 0) return;
-    MqttPublication receipt{.topic = message.properties.response_topic, .payload = {}, .qos = 0, .properties = {}};
+    MqttPublication receipt{
+        .topic = message.properties.response_topic, .payload = {}, .qos = 0, .properties = {}};
     receipt.properties.correlation_data = message.properties.correlation_data;
-    receipt.properties.user_properties = {{"accepted", std::to_string(accepted)}, {"rejected", "0"}};
+    receipt.properties.user_properties = {{"accepted", std::to_string(accepted)},
+                                          {"rejected", "0"}};
     must(client_->publish(std::move(receipt)));
   }
 
@@ -96,7 +98,9 @@ class Collector {
 };
 
 SensorConfig simulator(double rate, const std::string& id = "e-sim-1") {
-  return {.name = id, .pipeline = "telemetry", .options = SimulatorOptions{.sensor_id = id, .rate = rate}};
+  return {.name = id,
+          .pipeline = "telemetry",
+          .options = SimulatorOptions{.sensor_id = id, .rate = rate}};
 }
 
 SensorConfig office_room() {
@@ -108,7 +112,8 @@ SensorConfig office_room() {
   return {.name = "csv office_room.csv", .pipeline = "office", .options = std::move(options)};
 }
 
-Config config(const Directory& directory, const std::string& url, std::vector<SensorConfig> sensors) {
+Config config(const Directory& directory, const std::string& url,
+              std::vector<SensorConfig> sensors) {
   Config config;
   config.id = "e";
   config.publisher.edge = "e";
@@ -162,10 +167,13 @@ TEST_CASE("the status says online while connected, and offline after the end") {
   Mosquitto broker;
   Collector collector(broker.url());
   auto agent = start(config(directory, broker.url(), {}));
-  REQUIRE(collector.until([&] { return collector.statuses["tributary/e/status"].starts_with(R"({"status":"online")"); }));
+  REQUIRE(collector.until([&] {
+    return collector.statuses["tributary/e/status"].starts_with(R"({"status":"online")");
+  }));
   REQUIRE(nlohmann::json::parse(collector.statuses["tributary/e/status"])["buffer_records"] == 0);
   agent->stop(1s);
-  REQUIRE(collector.until([&] { return collector.statuses["tributary/e/status"] == R"({"status":"offline"})"; }));
+  REQUIRE(collector.until(
+      [&] { return collector.statuses["tributary/e/status"] == R"({"status":"offline"})"; }));
 }
 
 TEST_CASE("without a broker the agent samples into its buffer, and a later start delivers it") {
@@ -183,7 +191,8 @@ TEST_CASE("without a broker the agent samples into its buffer, and a later start
   }
   Mosquitto broker;
   Collector collector(broker.url());
-  const auto agent = start(config(directory, broker.url(), {}));  // no sensor: delivers what is there
+  const auto agent =
+      start(config(directory, broker.url(), {}));  // no sensor: delivers what is there
   REQUIRE(collector.until([&] { return agent->done(); }));
   REQUIRE(collector.events.size() == sampled);
 }
@@ -214,8 +223,11 @@ TEST_CASE("events wait for a collector that subscribes later, and health says wh
   const auto address = agent->addresses().at(0);
   const auto end = std::chrono::steady_clock::now() + kLimit;
   const auto mqtt_health = [&] { return agent->health().report().checks.at("mqtt").detail; };
-  while (!mqtt_health().starts_with("nobody is subscribed") && std::chrono::steady_clock::now() < end) ::usleep(1000);
-  REQUIRE(mqtt_health() == "nobody is subscribed to tributary/+/events/+: is the collector running?");
+  while (!mqtt_health().starts_with("nobody is subscribed") &&
+         std::chrono::steady_clock::now() < end)
+    ::usleep(1000);
+  REQUIRE(mqtt_health() ==
+          "nobody is subscribed to tributary/+/events/+: is the collector running?");
   Collector collector(broker.url());
   REQUIRE(collector.until([&] { return collector.lines > 100; }));
   REQUIRE(get(*agent, "/health")["status"] == "up");
@@ -256,7 +268,9 @@ TEST_CASE("a broker that refuses the receipts' subscription is an error in words
   const auto agent = start(config(directory, broker.url(), {simulator(10)}));
   const auto end = std::chrono::steady_clock::now() + kLimit;
   const auto mqtt = [&] { return agent->health().report().checks.at("mqtt"); };
-  while (mqtt().detail.find("subscription") == std::string::npos && std::chrono::steady_clock::now() < end) ::usleep(1000);
+  while (mqtt().detail.find("subscription") == std::string::npos &&
+         std::chrono::steady_clock::now() < end)
+    ::usleep(1000);
   REQUIRE_FALSE(mqtt().up);
 }
 
@@ -268,11 +282,11 @@ TEST_CASE("the metrics account for every record") {
   REQUIRE(collector.until([&] { return agent->done(); }));
   const auto metrics = must(get_from_agent(agent->addresses().at(0), "/metrics"));
   CAPTURE(metrics);
-  for (const auto* const line : {"tributary_edge_sampled_total{pipeline=\"office\"} 8143",
-                                 "tributary_edge_published_total{pipeline=\"office\"} 8143",
-                                 "tributary_edge_rejected_total{pipeline=\"office\"} 0",
-                                 "tributary_edge_buffer_records{pipeline=\"office\"} 0",
-                                 "tributary_edge_connected 1"}) {
+  for (const auto* const line :
+       {"tributary_edge_sampled_total{pipeline=\"office\"} 8143",
+        "tributary_edge_published_total{pipeline=\"office\"} 8143",
+        "tributary_edge_rejected_total{pipeline=\"office\"} 0",
+        "tributary_edge_buffer_records{pipeline=\"office\"} 0", "tributary_edge_connected 1"}) {
     REQUIRE(metrics.find(line) != std::string::npos);
   }
 }
@@ -282,7 +296,8 @@ TEST_CASE("a second agent on the same buffer is told that it is in use") {
   const auto nowhere = "mqtt://127.0.0.1:" + std::to_string(free_port());
   const auto agent = start(config(directory, nowhere, {simulator(1)}));
   const SystemClock clock;
-  const auto second = Agent::start(config(directory, nowhere, {simulator(1)}), posix_file_system(), clock);
+  const auto second =
+      Agent::start(config(directory, nowhere, {simulator(1)}), posix_file_system(), clock);
   REQUIRE_FALSE(second);
   REQUIRE(second.error() == errc::log_locked);
 }

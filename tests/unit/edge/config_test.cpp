@@ -29,7 +29,8 @@ class ConfigFile {
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(directory_ / name) << text;
   }
-  Result<Config> read(std::map<std::string, std::string> environment = {}, std::vector<std::string> sets = {}) const {
+  Result<Config> read(std::map<std::string, std::string> environment = {},
+                      std::vector<std::string> sets = {}) const {
     SettingSources sources;
     sources.file = (directory_ / "edge.toml").string();
     environment.emplace("HOME", "/home/me");
@@ -97,7 +98,8 @@ listen = ["127.0.0.1:0", "[::1]:0"]
 type = "simulator"
 count = 10
 rate = 10.0
-)").read());
+)")
+                               .read());
   REQUIRE(config.id == "gateway-7");
   REQUIRE(config.exit_when_done);
   REQUIRE(config.buffer.sync == 0ms);
@@ -119,10 +121,11 @@ rate = 10.0
 }
 
 TEST_CASE("simulators of two tables have ids of their own") {
-  const auto config = must(ConfigFile("id = \"e\"\n[[sensor]]\ntype = \"simulator\"\ncount = 2\n"
-                                "[[sensor]]\ntype = \"simulator\"\nrate = 5\n"
-                                "[[sensor]]\ntype = \"simulator\"\nprefix = \"x\"\npipeline = \"p\"\n")
-                               .read());
+  const auto config =
+      must(ConfigFile("id = \"e\"\n[[sensor]]\ntype = \"simulator\"\ncount = 2\n"
+                      "[[sensor]]\ntype = \"simulator\"\nrate = 5\n"
+                      "[[sensor]]\ntype = \"simulator\"\nprefix = \"x\"\npipeline = \"p\"\n")
+               .read());
   std::vector<std::string> names;
   for (const auto& sensor : config.sensors) names.push_back(sensor.name);
   REQUIRE(names == std::vector<std::string>{"e-sim-1", "e-sim-2", "e-sim-3", "x1"});
@@ -146,7 +149,8 @@ TEST_CASE("a recording is configured as a user writes it, and found beside the c
 
 TEST_CASE("a pace is max, real, or a factor") {
   const auto pace = [](const std::string& text) {
-    const auto config = ConfigFile("[[sensor]]\ntype = \"csv\"\npath = \"a\"\npace = " + text).read();
+    const auto config =
+        ConfigFile("[[sensor]]\ntype = \"csv\"\npath = \"a\"\npace = " + text).read();
     return config ? std::get<CsvOptions>(config->sensors.at(0).options).pace : -1;
   };
   REQUIRE(pace(R"("max")") == 0);
@@ -160,7 +164,8 @@ TEST_CASE("a pace is max, real, or a factor") {
 
 TEST_CASE("members with dots are nested, however they are written") {
   const auto fields = [](const std::string& text) {
-    const auto config = must(ConfigFile("[[sensor]]\ntype = \"csv\"\npath = \"a\"\nfields = " + text).read());
+    const auto config =
+        must(ConfigFile("[[sensor]]\ntype = \"csv\"\npath = \"a\"\nfields = " + text).read());
     return std::get<CsvOptions>(config.sensors.at(0).options).fields;
   };
   using Fields = std::vector<std::pair<std::vector<std::string>, std::string>>;
@@ -191,10 +196,14 @@ TEST_CASE("a mistake is told with its place and what to do") {
       {"[[sensor]]\ntype = \"csv\"", "edge.toml:1", "path"},
       {"[[sensor]]\ntype = \"csv\"\npath = \"a\"\nspeed = 1", "edge.toml:4", "speed"},
       {"[[sensor]]\ntype = \"csv\"\npath = \"a\"\npace = \"slow\"", "edge.toml:4", "real"},
-      {"[[sensor]]\ntype = \"csv\"\npath = \"a\"\nseparator = \",,\"", "edge.toml:4", "one character"},
-      {"[[sensor]]\ntype = \"csv\"\npath = \"a\"\ntime = { format = \"%F\" }", "edge.toml:4", "column"},
-      {"[[sensor]]\ntype = \"csv\"\npath = \"a\"\ntime = { column = \"t\", format = \"%Q\" }", "edge.toml:4", "%Q"},
-      {"[[sensor]]\ntype = \"csv\"\npath = \"a\"\ntime = { column = \"t\", zone = \"CET\" }", "edge.toml:4", "+01:00"},
+      {"[[sensor]]\ntype = \"csv\"\npath = \"a\"\nseparator = \",,\"", "edge.toml:4",
+       "one character"},
+      {"[[sensor]]\ntype = \"csv\"\npath = \"a\"\ntime = { format = \"%F\" }", "edge.toml:4",
+       "column"},
+      {"[[sensor]]\ntype = \"csv\"\npath = \"a\"\ntime = { column = \"t\", format = \"%Q\" }",
+       "edge.toml:4", "%Q"},
+      {"[[sensor]]\ntype = \"csv\"\npath = \"a\"\ntime = { column = \"t\", zone = \"CET\" }",
+       "edge.toml:4", "+01:00"},
   }));
   CAPTURE(text);
   const auto config = ConfigFile(text).read();
@@ -206,22 +215,24 @@ TEST_CASE("a mistake is told with its place and what to do") {
 }
 
 TEST_CASE("all mistakes are told at once") {
-  const auto config = ConfigFile("id = \"\"\nnonsense = 1\n[buffer]\nmax_size = 3\n[mqtt]\nwindow = 0\n").read();
+  const auto config =
+      ConfigFile("id = \"\"\nnonsense = 1\n[buffer]\nmax_size = 3\n[mqtt]\nwindow = 0\n").read();
   REQUIRE_FALSE(config);
   const auto message = config.error().message();
   REQUIRE(std::ranges::count(message, '\n') == 3);
 }
 
 TEST_CASE("the password comes from the environment or a file, never from the command line") {
-
   const ConfigFile plain("");
-  REQUIRE(must(plain.read({{"TRIBUTARY_MQTT__PASSWORD", "secret"}})).publisher.mqtt.password == "secret");
+  REQUIRE(must(plain.read({{"TRIBUTARY_MQTT__PASSWORD", "secret"}})).publisher.mqtt.password ==
+          "secret");
   const auto refused = plain.read({}, {"mqtt.password=secret"});
   REQUIRE_FALSE(refused);
   REQUIRE(refused.error().message().find("password_file") != std::string::npos);
   REQUIRE(refused.error().message().find("secret") == std::string::npos);
   plain.write("password", "from-file\n");
-  plain.write("edge.toml", "[mqtt]\npassword_file = \"" + (plain.directory() / "password").string() + "\"\n");
+  plain.write("edge.toml",
+              "[mqtt]\npassword_file = \"" + (plain.directory() / "password").string() + "\"\n");
   REQUIRE(must(plain.read()).publisher.mqtt.password == "from-file");
 }
 

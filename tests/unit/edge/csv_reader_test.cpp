@@ -51,7 +51,9 @@ TEST_CASE("rows end with LF, CRLF or the file; blank lines are passed over") {
 }
 
 TEST_CASE("a byte order mark is passed over") {
-  REQUIRE(read("\xEF\xBB\xBF" "a,b\n").rows == Rows{{"a", "b"}});
+  REQUIRE(read("\xEF\xBB\xBF"
+               "a,b\n")
+              .rows == Rows{{"a", "b"}});
   REQUIRE(read("\xEF\xBB\xBF").rows.empty());
 }
 
@@ -89,7 +91,8 @@ TEST_CASE("text after a closing quote is refused") {
 
 TEST_CASE("a file is read through a buffer smaller than it") {
   std::string text;
-  for (int i = 0; i < 20'000; ++i) text += std::to_string(i) + ",\"" + std::to_string(2 * i) + "\"\r\n";
+  for (int i = 0; i < 20'000; ++i)
+    text += std::to_string(i) + ",\"" + std::to_string(2 * i) + "\"\r\n";
   const auto contents = read(text);
   REQUIRE(contents.rows.size() == 20'000);
   for (std::size_t i = 0; i < contents.rows.size(); ++i) {

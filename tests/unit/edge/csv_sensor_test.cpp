@@ -59,7 +59,8 @@ CsvOptions office_room() {
 
 }  // namespace
 
-TEST_CASE("each of the 8,143 rows of the office recording becomes an event with the file's own digits") {
+TEST_CASE(
+    "each of the 8,143 rows of the office recording becomes an event with the file's own digits") {
   const auto sensor = must(CsvSensor::open(posix_file_system(), office_room()));
   std::ifstream file(std::string(TEST_DATA_DIRECTORY) + "/office_room.csv");
   std::string line;
@@ -71,9 +72,10 @@ TEST_CASE("each of the 8,143 rows of the office recording becomes an event with 
     for (std::string field; std::getline(parts, field, ',');) fields.push_back(field);
     auto time = fields[0].substr(1, 19) + "Z";
     time[10] = 'T';
-    const auto expected = R"({"sensor_id":"office","location":{"latitude":50.45,"longitude":3.95},"timestamp":")" +
-                          time + R"(","temperature":)" + fields[1] + R"(,"humidity":)" + fields[2] +
-                          R"(,"light":)" + fields[3] + R"(,"co2":)" + fields[4] + "}";
+    const auto expected =
+        R"({"sensor_id":"office","location":{"latitude":50.45,"longitude":3.95},"timestamp":")" +
+        time + R"(","temperature":)" + fields[1] + R"(,"humidity":)" + fields[2] + R"(,"light":)" +
+        fields[3] + R"(,"co2":)" + fields[4] + "}";
     REQUIRE(sensor->interval() == 0ns);
     REQUIRE(must(sensor->sample(kNow)).json == expected);
     ++count;
@@ -83,13 +85,14 @@ TEST_CASE("each of the 8,143 rows of the office recording becomes an event with 
 }
 
 TEST_CASE("a field is a number, a string, or nothing, by what it looks like") {
-  Recording recording("a\n23.180\n-1e5\n007\n+5\n.5\n\"1,5\"\nNaN\n 42 \n\"7\"\nwarm\n\"two\nlines\"\n");
+  Recording recording(
+      "a\n23.180\n-1e5\n007\n+5\n.5\n\"1,5\"\nNaN\n 42 \n\"7\"\nwarm\n\"two\nlines\"\n");
   recording.options.fields = {{{"a"}, "a"}};
   recording.options.set = {{{"x"}, "1"}};
   const auto sensor = must(recording.open());
   const std::string head = R"({"x":1,"timestamp":"2026-01-21T10:00:00Z")";
-  REQUIRE(read_all(*sensor) == std::vector<std::string>{
-                                   head + R"(,"a":23.180})", head + R"(,"a":-1e5})",
+  REQUIRE(read_all(*sensor) ==
+          std::vector<std::string>{head + R"(,"a":23.180})", head + R"(,"a":-1e5})",
                                    head + R"(,"a":"007"})", head + R"(,"a":"+5"})",
                                    head + R"(,"a":".5"})", head + R"(,"a":"1,5"})", head + "}",
                                    head + R"(,"a":42})", head + R"(,"a":7})",
@@ -106,7 +109,8 @@ TEST_CASE("without fields every column but the time's becomes a member of its ow
 
 TEST_CASE("members may be nested, and an object without any value is left out") {
   Recording recording("l,c,d\n1,2,3\n1,,\n,,\n");
-  recording.options.fields = {{{"values", "light"}, "l"}, {{"values", "co2"}, "c"}, {{"deep", "er", "d"}, "d"}};
+  recording.options.fields = {
+      {{"values", "light"}, "l"}, {{"values", "co2"}, "c"}, {{"deep", "er", "d"}, "d"}};
   recording.options.set = {{{"tags", "room"}, R"("office")"}};
   recording.options.time_field = {"meta", "time"};
   const auto sensor = must(recording.open());
@@ -136,7 +140,9 @@ TEST_CASE("a file that isn't there, is empty, or gives a member twice is an erro
 }
 
 TEST_CASE("a bad row fails with its line number, and the recording goes on behind it") {
-  Recording recording("t,a\n2015-02-04 17:51:00,1\nyesterday,2\n2015-02-04 17:52:00\n2015-02-04 17:53:00,\xFF\n2015-02-04 17:54:00,5\n");
+  Recording recording(
+      "t,a\n2015-02-04 17:51:00,1\nyesterday,2\n2015-02-04 17:52:00\n2015-02-04 "
+      "17:53:00,\xFF\n2015-02-04 17:54:00,5\n");
   recording.options.time_column = "t";
   recording.options.time_format = *TimeFormat::create("%F %T", "+01:00");
   const auto readings = read_all(*must(recording.open()));
@@ -149,7 +155,8 @@ TEST_CASE("a bad row fails with its line number, and the recording goes on behin
 }
 
 TEST_CASE("the pace is that of the rows' times, divided by the factor") {
-  Recording recording("t,a\n2015-02-04T17:51:00Z,1\n2015-02-04T17:52:00Z,2\n2015-02-04T17:51:30Z,3\n");
+  Recording recording(
+      "t,a\n2015-02-04T17:51:00Z,1\n2015-02-04T17:52:00Z,2\n2015-02-04T17:51:30Z,3\n");
   recording.options.time_column = "t";
   recording.options.pace = 60;
   const auto sensor = must(recording.open());

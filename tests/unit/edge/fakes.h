@@ -36,7 +36,9 @@ class FakeClock final : public Clock {
   Timestamp now() const override {
     return Timestamp::from_unix_nanoseconds(1'769'000'000'000'000'000 + time_.load());
   }
-  std::chrono::nanoseconds monotonic() const override { return std::chrono::nanoseconds(time_.load()); }
+  std::chrono::nanoseconds monotonic() const override {
+    return std::chrono::nanoseconds(time_.load());
+  }
   void advance(std::chrono::nanoseconds by) { time_ += by.count(); }
 
  private:
@@ -49,12 +51,15 @@ class FakePublisher final : public Publisher {
   bool ready() const override { return room > 0; }
   Result<void> publish(Batch batch) override {
     if (room == 0) return fail(errc::window_full, "full");
-    if (batch.payload.size() > size_max) return fail(errc::too_large, "larger than the broker takes");
+    if (batch.payload.size() > size_max)
+      return fail(errc::too_large, "larger than the broker takes");
     --room;
     batches.push_back(std::move(batch));
     return {};
   }
-  std::vector<Delivery> poll(std::chrono::milliseconds) override { return std::exchange(words, {}); }
+  std::vector<Delivery> poll(std::chrono::milliseconds) override {
+    return std::exchange(words, {});
+  }
   void wake() override {}
   HealthCheck health() const override { return {}; }
   void close() override { closed = true; }

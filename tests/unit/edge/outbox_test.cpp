@@ -132,7 +132,9 @@ TEST_CASE("a release waits until the last one is 100 ms ago") {
   REQUIRE(story.released() == 2);
 }
 
-TEST_CASE("what is lost goes again before anything new, in order, and in batches as full as they can be") {
+TEST_CASE(
+    "what is lost goes again before anything new, in order, and in batches as full as they can "
+    "be") {
   Story story({.batch_size = 2000});
   write_large(*story.log, 8, 900);
   REQUIRE(story.publish() == Ranges{{1, 2}, {3, 4}, {5, 6}, {7, 8}});
@@ -317,7 +319,8 @@ TEST_CASE("a forwarder gives each pipeline its turn, and what was lost goes firs
   REQUIRE(publisher.ranges() == Ranges{{1, 2}, {5, 6}});
 }
 
-TEST_CASE("whatever is lost, told twice or late, each record is released exactly when it is durable") {
+TEST_CASE(
+    "whatever is lost, told twice or late, each record is released exactly when it is durable") {
   const auto seed = std::random_device{}();
   CAPTURE(seed);
   std::mt19937 random(seed);
@@ -339,9 +342,11 @@ TEST_CASE("whatever is lost, told twice or late, each record is released exactly
       const auto [first, last] = in_flight[at];
       const bool lost = random() % 3 == 0;
       story.tell(lost ? Verdict::lost : Verdict::durable, first, last);
-      if (!lost) std::fill(durable.begin() + static_cast<std::ptrdiff_t>(first),
-                           durable.begin() + static_cast<std::ptrdiff_t>(last) + 1, true);
-      if (lost || random() % 4 != 0) in_flight.erase(in_flight.begin() + static_cast<std::ptrdiff_t>(at));
+      if (!lost)
+        std::fill(durable.begin() + static_cast<std::ptrdiff_t>(first),
+                  durable.begin() + static_cast<std::ptrdiff_t>(last) + 1, true);
+      if (lost || random() % 4 != 0)
+        in_flight.erase(in_flight.begin() + static_cast<std::ptrdiff_t>(at));
     }
     story.release();
     const auto position = story.log->position(kPublisherCursor);

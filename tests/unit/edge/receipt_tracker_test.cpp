@@ -81,15 +81,18 @@ TEST_CASE("without receipts a batch is durable at a PUBACK with reason 0x00 only
 }
 
 TEST_CASE("no more batches go than the window and the broker's Receive Maximum allow") {
-  Story story({.window = 3});
-  story.pass(1, 1);
-  story.pass(2, 2);
+  Story story({.window = 4, .puback_window = 3});
+  story.send(1, 1);
+  story.send(2, 2);
   REQUIRE(story.tracker.ready(story.now));
   story.tracker.limit_window(2);
   REQUIRE_FALSE(story.tracker.ready(story.now));
   story.tracker.limit_window(65'535);
-  story.pass(3, 3);
-  REQUIRE_FALSE(story.tracker.ready(story.now));
+  story.send(3, 3);
+  REQUIRE_FALSE(story.tracker.ready(story.now));  // three without a PUBACK
+  for (const int packet : {1, 2, 3}) story.tracker.puback(packet, 0x00, story.now);
+  story.pass(4, 4);
+  REQUIRE_FALSE(story.tracker.ready(story.now));  // four without a receipt
   story.receipt(2);
   REQUIRE(story.tracker.ready(story.now));
 }
@@ -117,7 +120,9 @@ TEST_CASE("a receipt for bounds of an earlier connection is good") {
   REQUIRE(story.tracker.foreign_receipts() == 0);
 }
 
-TEST_CASE("receipts of another start, of another log, or for what was never sent are ignored and counted") {
+TEST_CASE(
+    "receipts of another start, of another log, or for what was never sent are ignored and "
+    "counted") {
   Story story;
   story.pass(1, 1);
   const auto hear = [&](Id log, std::uint64_t nonce, SequenceRange of) {
@@ -213,7 +218,8 @@ TEST_CASE("without a subscriber batches are lost, one goes at a time, and words 
   story.tracker.puback(1, 0x10, story.now);
   story.tracker.puback(2, 0x10, story.now);
   REQUIRE(story.told(Verdict::lost) == Numbers{1, 2});
-  REQUIRE(story.tracker.trouble().find("nobody is subscribed to tributary/+/events/+") != std::string::npos);
+  REQUIRE(story.tracker.trouble().find("nobody is subscribed to tributary/+/events/+") !=
+          std::string::npos);
   REQUIRE_FALSE(story.tracker.ready(story.now));
   story.now = *story.tracker.next_due();
   REQUIRE(story.tracker.ready(story.now));
@@ -224,7 +230,8 @@ TEST_CASE("without a subscriber batches are lost, one goes at a time, and words 
   REQUIRE(story.tracker.trouble().empty());
 }
 
-TEST_CASE("a batch that the broker refuses goes again after a wait that grows, five seconds at most") {
+TEST_CASE(
+    "a batch that the broker refuses goes again after a wait that grows, five seconds at most") {
   Story story;
   ReceiptTracker::Time longest = 0s;
   for (int i = 1; i < 30; ++i) {

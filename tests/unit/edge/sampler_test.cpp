@@ -45,7 +45,8 @@ class CountingSensor final : public Sensor {
 };
 
 struct Story {
-  explicit Story(FullPolicy policy = FullPolicy::drop_oldest, std::chrono::milliseconds sync = 100ms)
+  explicit Story(FullPolicy policy = FullPolicy::drop_oldest,
+                 std::chrono::milliseconds sync = 100ms)
       : policy_(policy), sync_(sync) {
     open();
   }
@@ -63,7 +64,8 @@ struct Story {
                                             [this] { ++commits; });
   }
   // The sensor belongs to the sampler afterwards.
-  CountingSensor& add(std::chrono::nanoseconds interval, std::uint64_t count = 1'000'000, bool live = true) {
+  CountingSensor& add(std::chrono::nanoseconds interval, std::uint64_t count = 1'000'000,
+                      bool live = true) {
     auto sensor = std::make_unique<CountingSensor>(interval, count, live);
     auto& made = *sensor;
     feeds.push_back({.name = "sensor", .sensor = std::move(sensor), .buffer = buffer.get()});
@@ -125,7 +127,9 @@ TEST_CASE("each sensor is sampled at its rate, with what its record says about i
   REQUIRE(story.buffer->counts().sampled == 14);
 }
 
-TEST_CASE("after a stall a live sensor goes on in its rhythm, without a burst, and the missed are counted") {
+TEST_CASE(
+    "after a stall a live sensor goes on in its rhythm, without a burst, and the missed are "
+    "counted") {
   Story story;
   story.add(100ms);
   auto& sampler = story.start();
@@ -233,7 +237,8 @@ TEST_CASE("when the buffer is full, block waits, shows it, and goes on where it 
   REQUIRE(story.buffer->counts().sampled == there);
   REQUIRE(story.buffer->health().warning);
   for (int i = 0; i < 100 && !sampler.finished(); ++i) {
-    must(story.buffer->log().release(kPublisherCursor, {{1}, story.buffer->log().stats().committed}));
+    must(story.buffer->log().release(kPublisherCursor,
+                                     {{1}, story.buffer->log().stats().committed}));
     for (int j = 0; j < 100; ++j) {
       story.sample();
       story.committer->commit_all();

@@ -43,7 +43,8 @@ TEST_CASE("the values depend on the seed, the sensor and the time, and on nothin
   REQUIRE(event(other_sensor, time)["temperature"] != nlohmann::json::parse(text)["temperature"]);
 }
 
-TEST_CASE("the values have two decimals at most, and the humidity is 0 to 100 on every hour of a year") {
+TEST_CASE(
+    "the values have two decimals at most, and the humidity is 0 to 100 on every hour of a year") {
   SimulatorSensor sensor({.sensor_id = "a"});
   auto time = at("2026-01-01T00:00:00Z");
   for (int hour = 0; hour < 365 * 24; ++hour, time.seconds += 3600) {
