@@ -19,6 +19,8 @@ using namespace std::chrono_literals;
 // A commit of a sample every now and then is small; a recording at full speed waits here for the
 // disk. Memory is short.
 constexpr std::size_t kPendingSizeMax = 128U << 10;
+// A full buffer drops all the time: one line a minute, and health shows it for as long.
+constexpr auto kDropsTold = 60s;
 
 LogOptions log_options(const BufferOptions& options) {
   LogOptions log;
@@ -68,7 +70,11 @@ Result<std::unique_ptr<Buffer>> Buffer::open(FileSystem& files, const Clock& clo
 }
 
 Buffer::Buffer(BufferOptions options, const Clock& clock, std::unique_ptr<Log> log)
-    : options_(std::move(options)), clock_(clock), log_(std::move(log)), backoff_(100ms, 10s) {}
+    : options_(std::move(options)),
+      clock_(clock),
+      log_(std::move(log)),
+      backoff_(100ms, 10s),
+      dropped_(log_->position(kPublisherCursor).dropped) {}
 
 Buffer::Taken Buffer::take(std::string_view event) {
   Envelope envelope;
@@ -131,7 +137,21 @@ bool Buffer::commit() {
     trouble_.clear();
     backoff_.reset();
   }
+  tell_drops();
   return true;
+}
+
+// The caller holds mutex_.
+void Buffer::tell_drops() {
+  const auto dropped = log_->position(kPublisherCursor).dropped;
+  if (dropped == dropped_) return;
+  const auto now = clock_.monotonic();
+  dropped_ = dropped;
+  dropped_at_ = now;
+  if (told_at_ && now - *told_at_ < kDropsTold) return;
+  told_at_ = now;
+  log_warning("buffer", "full: the oldest samples are dropped",
+              {{"pipeline", options_.pipeline}, {"dropped_ever", dropped}});
 }
 
 std::chrono::nanoseconds Buffer::commit_due() const {
@@ -177,6 +197,11 @@ HealthCheck Buffer::health() const {
   const std::lock_guard lock(mutex_);
   if (!trouble_.empty()) return {.up = false, .detail = "samples are not durable: " + trouble_};
   if (blocked_) return {.detail = "full: sampling waits for delivery", .warning = true};
+  if (dropped_at_ && clock_.monotonic() - *dropped_at_ < kDropsTold) {
+    return {
+        .detail = "full: the oldest samples are dropped, " + std::to_string(dropped_) + " so far",
+        .warning = true};
+  }
   return {};
 }
 

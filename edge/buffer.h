@@ -84,6 +84,7 @@ class Buffer {
  private:
   Buffer(BufferOptions options, const Clock& clock, std::unique_ptr<Log> log);
   Taken refused(const Error& error);
+  void tell_drops();
   [[nodiscard]] std::optional<Timestamp> oldest() const;
 
   const BufferOptions options_;
@@ -98,7 +99,10 @@ class Buffer {
   mutable std::mutex mutex_;
   Backoff backoff_;
   std::chrono::nanoseconds commit_due_{};
-  std::string trouble_;  // of the last commit; empty: it went well
+  std::string trouble_;                                 // of the last commit; empty: it went well
+  std::uint64_t dropped_ = 0;                           // of the oldest, when last looked at
+  std::optional<std::chrono::nanoseconds> dropped_at_;  // the last drop since the start
+  std::optional<std::chrono::nanoseconds> told_at_;     // the last line about drops
 };
 
 }  // namespace tributary::edge

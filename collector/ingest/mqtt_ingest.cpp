@@ -191,17 +191,19 @@ class MqttIngestThread final : public MqttIngest {
                   tally, stop);
     }
     for (const auto record : records) {
-      if (!append(door->second, record, origin, tally, stop)) return false;
+      // A dead letter has the bytes that came, with any space around them, where they are known.
+      const auto original = records.size() == 1 ? std::string_view(message.payload) : record;
+      if (!append(door->second, record, original, origin, tally, stop)) return false;
       if (origin.sequence.value != 0) origin.sequence = origin.sequence.next();
     }
     return true;
   }
 
-  bool append(Door& door, std::string_view record, const Origin& origin, Tally& tally,
+  bool append(Door& door, std::string_view record, std::string_view original, const Origin& origin, Tally& tally,
               const std::stop_token& stop) {
     while (true) {
       const auto taken = door.intake.offer(record, origin, 0);
-      if (!taken) return bury(door, record, origin, "invalid", taken.error(), tally, stop);
+      if (!taken) return bury(door, original, origin, "invalid", taken.error(), tally, stop);
       if (*taken) break;
       if (gave_up(stop)) return false;
       pump();

@@ -284,10 +284,9 @@ Result<void> SqliteLayout::fill_fields(SqliteConnection& connection) const {
   std::int64_t row = std::numeric_limits<std::int64_t>::min();
   for (;;) {
     next.bind_integer(1, row);
-    if (const int code = next.step(); code == SQLITE_DONE)
-      return {};
-    else if (code != SQLITE_ROW)
-      return std::unexpected(connection.error(code, "read an event"));
+    const int read = next.step();
+    if (read == SQLITE_DONE) return {};
+    if (read != SQLITE_ROW) return std::unexpected(connection.error(read, "read an event"));
     row = next.column_integer(0);
     const auto event = parse_json(next.column_text(1), kNestingMax);
     if (!event || !event->is_object()) {
@@ -300,9 +299,8 @@ Result<void> SqliteLayout::fill_fields(SqliteConnection& connection) const {
       bind_field(update, ++parameter, member == event->end() ? nullptr : &*member);
     }
     update.bind_integer(++parameter, row);
-    if (const int code = update.step(); code != SQLITE_DONE) {
-      return std::unexpected(connection.error(code, "fill the fields' columns"));
-    }
+    const int filled = update.step();
+    if (filled != SQLITE_DONE) return std::unexpected(connection.error(filled, "fill the columns"));
     update.reset();
     next.reset();
   }

@@ -219,6 +219,7 @@ TEST_CASE("when the buffer is full, drop_oldest keeps the newest, and counts") {
   REQUIRE(counts.sampled == 1000);
   REQUIRE(counts.dropped_oldest == 1000 - story.events().size());
   REQUIRE(counts.dropped_oldest > 500);
+  REQUIRE(story.buffer->health().warning);
   REQUIRE(story.events().back().starts_with(R"({"n":1000,)"));
   REQUIRE(story.buffer->records() == story.events().size());
 }
