@@ -128,7 +128,8 @@ restinio::server_settings_t<Traits> server_settings(const HttpServerOptions& opt
 // reader is one that doesn't take a piece in time. `finished` is called with the last of them.
 void send_pieces(restinio::impl::connection_base_t& connection, restinio::request_id_t request,
                  std::string head, std::string body, bool last,
-                 restinio::response_connection_attr_t ends, restinio::write_status_cb_t finished) {
+                 restinio::response_connection_attr_t ends,
+                 const restinio::write_status_cb_t& finished) {
   const auto content = std::make_shared<const std::string>(std::move(body));
   restinio::writable_items_container_t items;
   if (!head.empty()) items.emplace_back(std::move(head));

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -146,7 +147,7 @@ void log_line(LogLevel level, std::string_view component, std::string_view messa
                                  : text_line(now, level, component, message, fields);
     to->logger.log(spdlog_level(level), spdlog::string_view_t(line));
   } catch (...) {
-    // There is nowhere to tell it.
+    std::fputs("a log line was lost\n", stderr);
   }
 }
 
