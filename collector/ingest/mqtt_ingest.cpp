@@ -89,6 +89,7 @@ class MqttIngestThread final : public MqttIngest {
                    std::span<Pipeline* const> pipelines, Stream& unrouted, const Clock& clock,
                    Metrics& metrics)
       : config_(config),
+        messages_at_once_(std::max<std::size_t>(1, config.options.receive_maximum / 2)),
         clock_(clock),
         client_(std::move(client)),
         unrouted_(make_door(Intake(unrouted, clock), "", metrics)),
@@ -125,7 +126,7 @@ class MqttIngestThread final : public MqttIngest {
  private:
   void run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      const auto round = client_->poll(kPollWait);
+      const auto round = client_->poll(kPollWait, messages_at_once_);
       if (round.connected) {
         log_info(kComponent, "connected", {{"session_present", client_->state().session_present}});
       }
@@ -145,7 +146,7 @@ class MqttIngestThread final : public MqttIngest {
     client_->unsubscribe();
     const auto deadline = clock_.monotonic() + kStopPatience;
     while (client_->state().connected && clock_.monotonic() < deadline) {
-      const auto round = client_->poll(kPollWait);
+      const auto round = client_->poll(kPollWait, messages_at_once_);
       if (round.messages.empty()) return;
       take(round, stop);
     }
@@ -283,6 +284,9 @@ class MqttIngestThread final : public MqttIngest {
   }
 
   const Config::Mqtt config_;
+  // Half of what the broker may send unacknowledged: while one half is made durable, the other is on
+  // its way.
+  const std::size_t messages_at_once_;
   const Clock& clock_;
   std::unique_ptr<MqttClient> client_;
   std::map<std::string, Door, std::less<>> doors_;

@@ -94,10 +94,11 @@ void ReceiptTracker::refused(std::uint8_t reason, Time now) {
 }
 
 void ReceiptTracker::receipt(const Correlation& correlation, std::uint64_t rejected, Time now) {
-  const auto& [log, nonce, range] = correlation;
+  const auto& log = correlation.log;
+  const auto range = correlation.range;
   const auto through = sent_through_.find(log);
-  if (nonce != options_.boot_nonce || through == sent_through_.end() || range.first.value == 0 ||
-      range.last < range.first || range.last > through->second) {
+  if (correlation.boot_nonce != options_.boot_nonce || through == sent_through_.end() ||
+      range.first.value == 0 || range.last < range.first || range.last > through->second) {
     ++foreign_receipts_;
     return;
   }

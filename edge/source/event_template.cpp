@@ -6,6 +6,15 @@
 #include "edge/source/json_text.h"
 
 namespace tributary::edge {
+namespace {
+
+std::string quoted(const std::string& name) {
+  std::string text;
+  append_json_string(text, name);
+  return text += ':';
+}
+
+}  // namespace
 
 Result<void> EventTemplate::add_constant(const std::vector<std::string>& path, std::string json) {
   Member leaf;
@@ -24,23 +33,18 @@ Result<void> EventTemplate::add_slot(const std::vector<std::string>& path, std::
 Result<void> EventTemplate::add(const std::vector<std::string>& path, Member leaf) {
   auto* members = &members_;
   std::string said;
-  for (std::size_t depth = 0; depth < path.size(); ++depth) {
-    if (path[depth].empty()) return fail(errc::invalid_argument, "a member's name is empty");
-    said += (depth == 0 ? "" : ".") + path[depth];
-    std::string name;
-    append_json_string(name, path[depth]);
-    name += ':';
-    const bool last = depth + 1 == path.size();
-    const auto found = std::ranges::find(*members, name, &Member::name);
-    if (found == members->end()) {
-      auto& added = members->emplace_back(last ? std::move(leaf) : Member());
-      added.name = std::move(name);
-      members = &added.members;
-    } else if (last || found->kind != Kind::object) {
+  for (const auto& name : path) {
+    if (name.empty()) return fail(errc::invalid_argument, "a member's name is empty");
+    said += (said.empty() ? "" : ".") + name;
+    const bool last = &name == &path.back();
+    const auto found = std::ranges::find(*members, quoted(name), &Member::name);
+    if (found != members->end() && (last || found->kind != Kind::object)) {
       return fail(errc::invalid_argument, "the member \"" + said + "\" is given twice");
-    } else {
-      members = &found->members;
     }
+    auto& member = found != members->end() ? *found : members->emplace_back();
+    if (last) member = std::exchange(leaf, Member());
+    member.name = quoted(name);
+    members = &member.members;
   }
   return {};
 }
