@@ -53,7 +53,9 @@ class RunningCollector final : public Collector {
 
   Result<void> start() {
     TRIBUTARY_TRY(files_.make_directories(config_.data));
-    TRIBUTARY_ASSIGN(unrouted_, open_embedded_stream(files_, {.directory = streams(), .topic = kUnroutedTopic, .group = kUnroutedGroup}));
+    TRIBUTARY_ASSIGN(unrouted_, open_embedded_stream(files_, {.directory = streams(),
+                                                              .topic = kUnroutedTopic,
+                                                              .group = kUnroutedGroup}));
     for (const auto& pipeline : config_.pipelines) TRIBUTARY_TRY(open(pipeline));
     register_queries(server_, all_);
     register_operations(server_, all_, *unrouted_, health_, metrics_);
@@ -83,9 +85,14 @@ class RunningCollector final : public Collector {
   [[nodiscard]] std::filesystem::path streams() const { return config_.data / "stream"; }
 
   Result<void> open(const PipelineConfig& config) {
-    auto pipeline = std::make_unique<Pipeline>(Pipeline{.config = config, .stream = nullptr, .store = nullptr});
-    TRIBUTARY_ASSIGN(pipeline->stream, open_embedded_stream(files_, {.directory = streams(), .topic = config.topic, .group = config.group}));
-    TRIBUTARY_ASSIGN(pipeline->store, open_sqlite_store({.file = sqlite_file(config_, config), .table = config.table}, config.schema));
+    auto pipeline =
+        std::make_unique<Pipeline>(Pipeline{.config = config, .stream = nullptr, .store = nullptr});
+    TRIBUTARY_ASSIGN(pipeline->stream, open_embedded_stream(files_, {.directory = streams(),
+                                                                     .topic = config.topic,
+                                                                     .group = config.group}));
+    TRIBUTARY_ASSIGN(pipeline->store, open_sqlite_store({.file = sqlite_file(config_, config),
+                                                         .table = config.table},
+                                                        config.schema));
     if (const auto health = pipeline->stream->health(); health.warning) {
       log_warning(kComponent, health.detail, {{"pipeline", config.name}});
     }
@@ -100,7 +107,8 @@ class RunningCollector final : public Collector {
     if (options.client_id.empty()) {
       TRIBUTARY_ASSIGN(options.client_id, mqtt_client_id(files_, config_.data));
     }
-    TRIBUTARY_ASSIGN(mqtt_ingest_, MqttIngest::start(config_.mqtt, all_, *unrouted_, clock_, metrics_));
+    TRIBUTARY_ASSIGN(mqtt_ingest_,
+                     MqttIngest::start(config_.mqtt, all_, *unrouted_, clock_, metrics_));
     health_.add("mqtt", [this] { return mqtt_ingest_->health(); });
     return {};
   }
@@ -117,17 +125,20 @@ class RunningCollector final : public Collector {
       });
     };
     using enum Metrics::Kind;
-    account("tributary_collector_records_total", "Records that entered the stream or were dead-lettered at ingest",
-            counter, [](const Account& a) { return a.records; });
-    account("tributary_collector_stored_total", "Events stored", counter, [](const Account& a) { return a.totals.stored; });
+    account("tributary_collector_records_total",
+            "Records that entered the stream or were dead-lettered at ingest", counter,
+            [](const Account& a) { return a.records; });
+    account("tributary_collector_stored_total", "Events stored", counter,
+            [](const Account& a) { return a.totals.stored; });
     account("tributary_collector_duplicates_total", "Events that the store had already", counter,
             [](const Account& a) { return a.totals.duplicates; });
-    account("tributary_collector_conflicts_total", "Events whose key the store had with other content", counter,
+    account("tributary_collector_conflicts_total",
+            "Events whose key the store had with other content", counter,
             [](const Account& a) { return a.totals.conflicts; });
     account("tributary_collector_rejected_total", "Records that can't be stored", counter,
             [](const Account& a) { return a.totals.rejected; });
-    account("tributary_collector_lag_records", "Records in the stream that are not settled yet", gauge,
-            [](const Account& a) { return a.lag; });
+    account("tributary_collector_lag_records", "Records in the stream that are not settled yet",
+            gauge, [](const Account& a) { return a.lag; });
   }
 
   bool drain(std::chrono::milliseconds time) {
@@ -157,7 +168,8 @@ class RunningCollector final : public Collector {
 
 }  // namespace
 
-Result<std::unique_ptr<Collector>> Collector::start(Config config, FileSystem& files, const Clock& clock) {
+Result<std::unique_ptr<Collector>> Collector::start(Config config, FileSystem& files,
+                                                    const Clock& clock) {
   auto collector = std::make_unique<RunningCollector>(std::move(config), files, clock);
   TRIBUTARY_TRY(collector->start());
   return collector;

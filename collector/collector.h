@@ -15,7 +15,8 @@ namespace tributary::collector {
 class Collector {
  public:
   // Errors say what to do. Both must outlive it.
-  static Result<std::unique_ptr<Collector>> start(Config config, FileSystem& files, const Clock& clock);
+  static Result<std::unique_ptr<Collector>> start(Config config, FileSystem& files,
+                                                  const Clock& clock);
   virtual ~Collector() = default;
 
   // Takes nothing new, makes what was taken durable and stored, and ends. False when something was

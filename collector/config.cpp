@@ -17,9 +17,12 @@ using namespace std::chrono_literals;
 constexpr std::array<std::string_view, 3> kRoles{"ingest", "persist", "query"};
 
 bool is_pipeline_name(std::string_view name) {
-  const auto lower_or_digit = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  const auto lower_or_digit = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  };
   return !name.empty() && name.size() <= 63 && lower_or_digit(name.front()) &&
-         std::ranges::all_of(name, [&](char c) { return lower_or_digit(c) || c == '_' || c == '-'; });
+         std::ranges::all_of(name,
+                             [&](char c) { return lower_or_digit(c) || c == '_' || c == '-'; });
 }
 
 Result<std::string> read_file(const std::string& path) {
@@ -38,11 +41,14 @@ void read_roles(const Settings& settings, Config& config) {
       settings.refuse("roles", "\"" + role + "\" is no role: there are ingest, persist and query");
     }
   }
-  const auto has = [&](std::string_view role) { return std::ranges::find(roles, role) != roles.end(); };
+  const auto has = [&](std::string_view role) {
+    return std::ranges::find(roles, role) != roles.end();
+  };
   config.ingest = has("ingest");
   config.persist = has("persist");
   config.query = has("query");
-  if (roles.empty()) settings.refuse("roles", "is empty: name at least one of ingest, persist and query");
+  if (roles.empty())
+    settings.refuse("roles", "is empty: name at least one of ingest, persist and query");
 }
 
 void read_mqtt(const Settings& mqtt, Config::Mqtt& config) {
@@ -50,7 +56,8 @@ void read_mqtt(const Settings& mqtt, Config::Mqtt& config) {
   options.url = mqtt.string("url", "mqtt://127.0.0.1:1883");
   config.enabled = !options.url.empty();
   if (config.enabled) {
-    if (const auto url = parse_mqtt_url(options.url); !url) mqtt.refuse("url", url.error().message());
+    if (const auto url = parse_mqtt_url(options.url); !url)
+      mqtt.refuse("url", url.error().message());
   }
   options.user = mqtt.string("user");
   options.password = mqtt.string("password");
@@ -69,7 +76,8 @@ void read_mqtt(const Settings& mqtt, Config::Mqtt& config) {
   options.client_id = mqtt.string("client_id");
   options.keepalive =
       std::chrono::duration_cast<std::chrono::seconds>(mqtt.duration("keepalive", 30s, 5s, 18h));
-  options.receive_maximum = static_cast<std::uint16_t>(mqtt.integer("receive_maximum", 5000, 1, 65'535));
+  options.receive_maximum =
+      static_cast<std::uint16_t>(mqtt.integer("receive_maximum", 5000, 1, 65'535));
   config.share = mqtt.string("share");
   if (config.share.find_first_of("/+#") != std::string::npos) {
     mqtt.refuse("share", "is the name of a shared subscription: it can't contain /, + or #");
@@ -89,7 +97,8 @@ void read_http(const Settings& http, const Config& roles, Config::Http& config) 
   config.options.threads = static_cast<std::size_t>(http.integer("threads", 1, 1, 64));
   config.options.workers = static_cast<std::size_t>(http.integer("workers", 4, 1, 256));
   config.options.body_size_max = http.bytes("body_size_max", 8U << 20, 1024, 1U << 30);
-  config.options.connections_max = static_cast<std::size_t>(http.integer("connections_max", 1000, 1, 100'000));
+  config.options.connections_max =
+      static_cast<std::size_t>(http.integer("connections_max", 1000, 1, 100'000));
   config.options.idle_timeout = http.duration("idle_timeout", 60s, 1s, 1h);
   config.ingest_timeout = http.duration("ingest_timeout", 10s, 100ms, 10min);
   config.queue_bytes_max = http.bytes("queue_size", 256U << 20, 1U << 20, 1ULL << 40);
@@ -100,8 +109,10 @@ Result<Schema> find_schema(const std::string& pipeline, const std::string& schem
   auto built_in = Schema::built_in(schema);
   if (built_in) return built_in;
   if (!schema.ends_with(".json")) {
-    return fail(errc::invalid_argument, "\"" + schema + "\" is neither a built-in schema (telemetry, clickstream, "
-                                        "measurement) nor the path of a .json file");
+    return fail(errc::invalid_argument,
+                "\"" + schema +
+                    "\" is neither a built-in schema (telemetry, clickstream, "
+                    "measurement) nor the path of a .json file");
   }
   TRIBUTARY_ASSIGN(const auto text, read_file(schema));
   auto parsed = Schema::parse(pipeline, text);
@@ -109,19 +120,46 @@ Result<Schema> find_schema(const std::string& pipeline, const std::string& schem
   return parsed;
 }
 
+// What Kafka allows in the name of a topic; it names files, too.
+bool is_topic_name(std::string_view name) {
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+  constexpr std::size_t kLengthMax = 249;
+  return !name.empty() && name.size() <= kLengthMax && name != "." && name != ".." &&
+         name.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+void check_names(const Settings& settings, const PipelineConfig& pipeline) {
+  if (!is_topic_name(pipeline.topic)) {
+    settings.refuse("topic",
+                    "\"" + pipeline.topic + "\" is no topic: letters, digits, '.', '_' and '-'");
+  }
+  if (!is_pipeline_name(pipeline.group)) {
+    settings.refuse("group", "\"" + pipeline.group +
+                                 "\" is no group: lower-case letters, digits, - and _, at most 63");
+  }
+}
+
 void check_urls(const Settings& settings, const PipelineConfig& pipeline) {
   if (pipeline.stream != "embedded:") {
-    settings.refuse("stream", "\"" + pipeline.stream + "\": this version has the embedded stream only: write \"embedded:\"");
+    settings.refuse("stream",
+                    "\"" + pipeline.stream +
+                        "\": this version has the embedded stream only: write \"embedded:\"");
   }
   if (!pipeline.store.starts_with("sqlite:")) {
     settings.refuse("store", "\"" + pipeline.store +
-                                 "\": this version has SQLite stores only: write \"sqlite:\" or \"sqlite:/path/file.db\"");
+                                 "\": this version has SQLite stores only: write \"sqlite:\" or "
+                                 "\"sqlite:/path/file.db\"");
   }
 }
 
 // A pipeline as it is when its configuration says nothing but its name.
 PipelineConfig default_pipeline(const std::string& name, Schema schema) {
-  PipelineConfig pipeline{.name = name, .schema = std::move(schema), .topic = name, .group = "persisters", .table = name};
+  PipelineConfig pipeline{.name = name,
+                          .schema = std::move(schema),
+                          .topic = name,
+                          .group = "persisters",
+                          .table = name};
   if (name == "telemetry") {
     pipeline.topic = "sensor-events";
     pipeline.table = "events";
@@ -136,7 +174,9 @@ PipelineConfig default_pipeline(const std::string& name, Schema schema) {
 std::optional<PipelineConfig> read_pipeline(const Settings& settings) {
   const auto name = settings.string("name");
   if (!is_pipeline_name(name)) {
-    settings.refuse("name", "\"" + name + "\" is no pipeline name: lower-case letters, digits, - and _, at most 63");
+    settings.refuse(
+        "name",
+        "\"" + name + "\" is no pipeline name: lower-case letters, digits, - and _, at most 63");
     return std::nullopt;
   }
   auto schema = find_schema(name, settings.string("schema", name));
@@ -146,7 +186,9 @@ std::optional<PipelineConfig> read_pipeline(const Settings& settings) {
   pipeline.topic = settings.string("topic", pipeline.topic);
   pipeline.group = settings.string("group", pipeline.group);
   pipeline.store = settings.string("store", pipeline.store);
-  pipeline.table = settings.string(settings.has("collection") ? "collection" : "table", pipeline.table);
+  pipeline.table =
+      settings.string(settings.has("collection") ? "collection" : "table", pipeline.table);
+  check_names(settings, pipeline);
   check_urls(settings, pipeline);
   return pipeline;
 }
@@ -181,8 +223,8 @@ void check_apart(const Settings& settings, const Config& config) {
     const auto claim = [&](auto& taken, const std::string& place, const std::string& what) {
       const auto [first, is_new] = taken.emplace(place, pipeline.name);
       if (is_new) return;
-      settings.refuse("pipeline", "the pipelines " + first->second + " and " + pipeline.name + " would share " + what +
-                                      ": give one of them another");
+      settings.refuse("pipeline", "the pipelines " + first->second + " and " + pipeline.name +
+                                      " would share " + what + ": give one of them another");
     };
     claim(topics, pipeline.stream + " " + pipeline.topic, "the topic \"" + pipeline.topic + "\"");
     claim(tables, sqlite_file(config, pipeline).string() + " " + pipeline.table,
@@ -194,8 +236,9 @@ void check_roles(const Settings& settings, const Config& config) {
   if (config.ingest && config.persist && config.query) return;
   for (const auto& pipeline : config.pipelines) {
     if (pipeline.stream == "embedded:" || pipeline.store.starts_with("sqlite:")) {
-      settings.refuse("roles", "separate roles need Kafka and a server store: pipeline " + pipeline.name + " has " +
-                                   pipeline.stream + " and " + pipeline.store);
+      settings.refuse("roles", "separate roles need Kafka and a server store: pipeline " +
+                                   pipeline.name + " has " + pipeline.stream + " and " +
+                                   pipeline.store);
       return;
     }
   }
@@ -209,7 +252,8 @@ std::filesystem::path sqlite_file(const Config& config, const PipelineConfig& pi
   return path;
 }
 
-Result<Config> read_config(const Settings& settings, const std::map<std::string, std::string>& environment) {
+Result<Config> read_config(const Settings& settings,
+                           const std::map<std::string, std::string>& environment) {
   Config config;
   read_roles(settings, config);
   config.data = settings.string("data", default_state_directory(environment));

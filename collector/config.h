@@ -51,6 +51,7 @@ struct Config {
 std::filesystem::path sqlite_file(const Config& config, const PipelineConfig& pipeline);
 
 // errc::invalid_argument with every mistake, one a line.
-Result<Config> read_config(const Settings& settings, const std::map<std::string, std::string>& environment);
+Result<Config> read_config(const Settings& settings,
+                           const std::map<std::string, std::string>& environment);
 
 }  // namespace tributary::collector

@@ -25,9 +25,9 @@ Result<void> list_by_http(const std::string& address, const std::string& pipelin
   while (true) {
     const auto target = "/dead-letters/" + pipeline + "?limit=1000&cursor=" + cursor;
     TRIBUTARY_ASSIGN(const auto answer, http_get(address, target, 10s));
-    const auto json = nlohmann::ordered_json::parse(answer.body, nullptr, false);
-    if (answer.status != 200 || !json.is_object() || !json.contains("data")) {
-      return fail(errc::refused, address + " answered " + std::to_string(answer.status) + ": " + answer.body);
+    const auto json = nlohmann::ordered_json::parse(answer, nullptr, false);
+    if (!json.is_object() || !json.contains("data")) {
+      return fail(errc::refused, "what listens on " + address + " is no collector");
     }
     for (const auto& letter : json["data"]) std::puts(letter.dump().c_str());
     if (!json["next"].is_string()) return {};
@@ -45,13 +45,15 @@ Result<void> list_by_log(const Stream& stream) {
   }
 }
 
-Result<void> list(const Config& config, const std::string& pipeline, const std::string& topic, const std::string& group) {
-  auto stream = open_embedded_stream(posix_file_system(),
-                                     {.directory = config.data / "stream", .topic = topic, .group = group});
+Result<void> list(const Config& config, const std::string& pipeline, const std::string& topic,
+                  const std::string& group) {
+  auto stream = open_embedded_stream(
+      posix_file_system(), {.directory = config.data / "stream", .topic = topic, .group = group});
   if (stream) return list_by_log(**stream);
   if (!(stream.error() == errc::log_locked)) return std::unexpected(stream.error());
   if (config.http.options.listen.empty()) {
-    return fail(errc::unavailable, "the running collector listens nowhere (http.listen is empty): stop it first");
+    return fail(errc::unavailable,
+                "the running collector listens nowhere (http.listen is empty): stop it first");
   }
   return list_by_http(config.http.options.listen.front(), pipeline);
 }
@@ -60,7 +62,10 @@ Result<void> list(const Config& config, const std::string& pipeline, const std::
 
 int run_dead_letters(const Config& config, const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments.front() != "list" || arguments.size() > 2) {
-    std::fputs("usage: tributary-collector dead-letters list [PIPELINE]   (\"tributary\": those of no pipeline)\n", stderr);
+    std::fputs(
+        "usage: tributary-collector dead-letters list [PIPELINE]   (\"tributary\": those of no "
+        "pipeline)\n",
+        stderr);
     return kExitUsage;
   }
   const auto name = arguments.size() == 2 ? arguments[1] : config.pipelines.front().name;

@@ -52,14 +52,16 @@ int run(Config config, const CommandLine& command_line) {
     log_error(kComponent, collector.error().message());
     return kExitFailed;
   }
-  for (const auto& address : (*collector)->addresses()) log_info(kComponent, "listening", {{"address", address}});
+  for (const auto& address : (*collector)->addresses())
+    log_info(kComponent, "listening", {{"address", address}});
   log_info(kComponent, "started", {{"version", kVersion}, {"data", data}, {"broker", broker}});
 
   int signal = 0;
   sigwait(&signals, &signal);
   log_info(kComponent, "stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
   if (!(*collector)->stop(kDrainTime)) {
-    log_warning(kComponent, "stopped with events left in a stream: they are stored after the next start");
+    log_warning(kComponent,
+                "stopped with events left in a stream: they are stored after the next start");
   } else {
     log_info(kComponent, "stopped");
   }
@@ -70,8 +72,8 @@ int check(const Config& config) {
   std::printf("the configuration is good: %zu pipelines", config.pipelines.size());
   for (const auto& pipeline : config.pipelines) {
     std::printf("\n  %s: schema %s, stream %s topic %s, store %s table %s", pipeline.name.c_str(),
-                pipeline.schema.id().c_str(), pipeline.stream.c_str(), pipeline.topic.c_str(), pipeline.store.c_str(),
-                pipeline.table.c_str());
+                pipeline.schema.id().c_str(), pipeline.stream.c_str(), pipeline.topic.c_str(),
+                pipeline.store.c_str(), pipeline.table.c_str());
   }
   std::printf("\n  data in %s\n", config.data.c_str());
   return kExitOk;
@@ -81,12 +83,15 @@ int check(const Config& config) {
 
 int main(int argc, char** argv) {
   const auto outcome = parse_command_line(
-      argc, argv, "tributary-collector", "Carries events from MQTT and HTTP into a store, each exactly once.",
+      argc, argv, "tributary-collector",
+      "Carries events from MQTT and HTTP into a store, each exactly once.",
       {{.name = "run", .description = "run the collector until SIGTERM or Ctrl-C", .arguments = ""},
        {.name = "check-config",
         .description = "say what is wrong with the configuration, and what it comes to",
         .arguments = ""},
-       {.name = "dead-letters", .description = "print what could not be stored, as NDJSON", .arguments = "list [PIPELINE]"},
+       {.name = "dead-letters",
+        .description = "print what could not be stored, as NDJSON",
+        .arguments = "list [PIPELINE]"},
        {.name = "version", .description = "print the version", .arguments = ""}},
       kVersion);
   if (!outcome.command_line) return outcome.exit_status;
@@ -101,6 +106,7 @@ int main(int argc, char** argv) {
     return kExitUsage;
   }
   if (command_line.command == "check-config") return check(*config);
-  if (command_line.command == "dead-letters") return run_dead_letters(*config, command_line.arguments);
+  if (command_line.command == "dead-letters")
+    return run_dead_letters(*config, command_line.arguments);
   return run(*std::move(config), command_line);
 }

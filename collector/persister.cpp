@@ -31,11 +31,11 @@ using Verdict = Outcome::Verdict;
 
 // The decoded form of a batch, and what became of each of its entries.
 struct Work {
-  std::vector<Outcome> outcomes;        // of every entry; `retry` until it has come to its end
-  std::vector<Event> events;            // to be written: the first of each key
-  std::vector<std::size_t> entries;     // events[i] is that of entry entries[i]
+  std::vector<Outcome> outcomes;         // of every entry; `retry` until it has come to its end
+  std::vector<Event> events;             // to be written: the first of each key
+  std::vector<std::size_t> entries;      // events[i] is that of entry entries[i]
   std::vector<std::size_t> repetitions;  // entries whose key came earlier in the batch
-  std::vector<int> lonely_failures;     // of events[i], while others passed
+  std::vector<int> lonely_failures;      // of events[i], while others passed
 };
 
 class PersisterThread final : public Persister {
@@ -49,8 +49,9 @@ class PersisterThread final : public Persister {
         retries_(metrics.counter("tributary_collector_store_retries_total",
                                  "Writes to the store that have to be tried again",
                                  {{"pipeline", pipeline.config.name}})),
-        batch_records_(metrics.histogram("tributary_collector_batch_records", "Records of a persisted batch",
-                                         {1, 10, 100, 1000, 5000}, {{"pipeline", pipeline.config.name}})) {
+        batch_records_(metrics.histogram("tributary_collector_batch_records",
+                                         "Records of a persisted batch", {1, 10, 100, 1000, 5000},
+                                         {{"pipeline", pipeline.config.name}})) {
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   }
 
@@ -112,7 +113,8 @@ class PersisterThread final : public Persister {
       auto event = codec_.decode_validated(entry.envelope.event);
       if (!event) {
         const auto& problem = event.error();
-        work.outcomes[i] = {.verdict = Verdict::rejected, .detail = problem.pointer + " " + problem.detail};
+        work.outcomes[i] = {.verdict = Verdict::rejected,
+                            .detail = problem.pointer + " " + problem.detail};
         continue;
       }
       if (seen.contains(event->key)) {
@@ -145,7 +147,8 @@ class PersisterThread final : public Persister {
       auto event = codec_.decode_validated(batch.entries[index].envelope.event);
       CHECK(event.has_value());
       fill_origin(*event, batch.entries[index].envelope);
-      Work one{.outcomes = {}, .events = {}, .entries = {0}, .repetitions = {}, .lonely_failures = {0}};
+      Work one{
+          .outcomes = {}, .events = {}, .entries = {0}, .repetitions = {}, .lonely_failures = {0}};
       one.outcomes.resize(1);
       one.events.push_back(std::move(*event));
       if (!write_until_done(one, stop)) return false;
@@ -200,8 +203,9 @@ class PersisterThread final : public Persister {
         ++kept;
       }
     }
-    const auto passed = std::find_if(work.entries.begin() + static_cast<std::ptrdiff_t>(kept), work.entries.end(),
-                                     [&](auto entry) { return work.outcomes[entry].verdict == Verdict::stored; });
+    const auto passed =
+        std::find_if(work.entries.begin() + static_cast<std::ptrdiff_t>(kept), work.entries.end(),
+                     [&](auto entry) { return work.outcomes[entry].verdict == Verdict::stored; });
     if (passed != work.entries.end()) {
       canary_ = std::move(work.events[static_cast<std::size_t>(passed - work.entries.begin())]);
     }
@@ -242,7 +246,7 @@ class PersisterThread final : public Persister {
       const auto& entry = batch.entries[index];
       const auto& outcome = work.outcomes[index];
       envelope = entry.envelope;
-      envelope.reason = entry.damaged                              ? "damaged"
+      envelope.reason = entry.damaged                          ? "damaged"
                         : outcome.verdict == Verdict::conflict ? "conflict"
                                                                : "rejected";
       envelope.detail = outcome.detail;
@@ -260,7 +264,8 @@ class PersisterThread final : public Persister {
     envelope.pipeline = pipeline_.config.name;
     envelope.topic = pipeline_.config.topic;
     const DeadLetterRecord dead_letter(envelope);
-    return dead_letters_->append({.envelope = dead_letter.envelope(), .partition_key = {}, .token = index})
+    return dead_letters_
+        ->append({.envelope = dead_letter.envelope(), .partition_key = {}, .token = index})
         .has_value();
   }
 
@@ -282,12 +287,13 @@ class PersisterThread final : public Persister {
     for (const auto& outcome : work.outcomes) totals.count(outcome.verdict);
     for (const auto& range : batch.missing) totals.count(Verdict::rejected, range.count());
     batch_records_.observe(static_cast<double>(batch.entries.size()));
-    log_info(kComponent, "batch", {{"pipeline", pipeline_.config.name},
-                                   {"records", batch.entries.size()},
-                                   {"stored", totals.stored},
-                                   {"duplicates", totals.duplicates},
-                                   {"conflicts", totals.conflicts},
-                                   {"rejected", totals.rejected}});
+    log_info(kComponent, "batch",
+             {{"pipeline", pipeline_.config.name},
+              {"records", batch.entries.size()},
+              {"stored", totals.stored},
+              {"duplicates", totals.duplicates},
+              {"conflicts", totals.conflicts},
+              {"rejected", totals.rejected}});
   }
 
   // False when a stop was asked for.
@@ -327,7 +333,8 @@ class PersisterThread final : public Persister {
 
 }  // namespace
 
-std::unique_ptr<Persister> Persister::start(Pipeline& pipeline, const Clock& clock, Metrics& metrics) {
+std::unique_ptr<Persister> Persister::start(Pipeline& pipeline, const Clock& clock,
+                                            Metrics& metrics) {
   return std::make_unique<PersisterThread>(pipeline, clock, metrics);
 }
 

@@ -16,7 +16,8 @@ struct Pipeline {
   std::unique_ptr<Store> store;
 };
 
-// Dead letters of no pipeline go to `tributary.dead`: the stream of this topic carries nothing else.
+// Dead letters of no pipeline go to `tributary.dead`: the stream of this topic carries nothing
+// else.
 inline constexpr const char* kUnroutedTopic = "tributary";
 inline constexpr const char* kUnroutedGroup = "none";
 

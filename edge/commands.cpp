@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "edge/agent.h"
-#include "edge/local_request.h"
 #include "shared/base/clock.h"
 #include "shared/config/command_line.h"
+#include "shared/http/client.h"
 
 namespace tributary::edge {
 namespace {
@@ -110,7 +110,7 @@ int show_buffer(const Config& config) {
       return failed(Error(errc::unavailable,
                           "an agent is running, and http.listen is empty: it can't be asked"));
     }
-    const auto answer = get_from_agent(config.listen.front(), "/buffer");
+    const auto answer = http_get(config.listen.front(), "/buffer");
     if (!answer) return failed(answer.error());
     std::fputs(answer->c_str(), stdout);
     return kExitOk;

@@ -7,6 +7,7 @@
 #include <string>
 #include <tuple>
 
+#include "collector/api/find_pipeline.h"
 #include "shared/http/problem.h"
 
 namespace tributary::collector {
@@ -19,23 +20,13 @@ constexpr std::size_t kAnswerSizeMax = 8U << 20;  // and what is at once
 
 using Json = nlohmann::ordered_json;
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-// The pipeline that the path names, the first without a name.
-Result<Pipeline*> find_pipeline(const HttpRequest& request, std::span<Pipeline* const> pipelines) {
-  const auto named = request.captured.find("pipeline");
-  if (named == request.captured.end()) return pipelines.front();
-  std::string known;
-  for (auto* pipeline : pipelines) {
-    if (pipeline->config.name == named->second) return pipeline;
-    known += (known.empty() ? "" : ", ") + pipeline->config.name;
-  }
-  return fail(errc::not_found, "there is no pipeline \"" + named->second + "\": there are " + known);
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 HttpResponse account(const HttpRequest& request, std::span<Pipeline* const> pipelines) {
   const auto pipeline = find_pipeline(request, pipelines);
-  if (!pipeline) return problem(404, pipeline.error().message());
+  if (!pipeline) return pipeline.error();
   const auto account = (*pipeline)->stream->account();
   return {.status = 200,
           .content_type = "application/json",
@@ -49,7 +40,8 @@ HttpResponse account(const HttpRequest& request, std::span<Pipeline* const> pipe
 }
 
 // A whole number of the query; `absent` when it isn't there, nothing when it is none.
-std::optional<std::uint64_t> number(const HttpRequest& request, std::string_view name, std::uint64_t absent) {
+std::optional<std::uint64_t> number(const HttpRequest& request, std::string_view name,
+                                    std::uint64_t absent) {
   const auto text = request.parameter(name);
   if (!text) return absent;
   std::uint64_t value = 0;
@@ -58,18 +50,20 @@ std::optional<std::uint64_t> number(const HttpRequest& request, std::string_view
   return value;
 }
 
-HttpResponse dead_letters(const HttpRequest& request, std::span<Pipeline* const> pipelines, const Stream& unrouted) {
+HttpResponse dead_letters(const HttpRequest& request, std::span<Pipeline* const> pipelines,
+                          const Stream& unrouted) {
   const Stream* stream = &unrouted;
   if (const auto named = request.captured.find("pipeline");
       named == request.captured.end() || named->second != kUnroutedTopic) {
     const auto pipeline = find_pipeline(request, pipelines);
-    if (!pipeline) return problem(404, pipeline.error().message());
+    if (!pipeline) return pipeline.error();
     stream = (*pipeline)->stream.get();
   }
   const auto after = number(request, "cursor", 0);
   const auto limit = number(request, "limit", kDeadLettersDefault);
   if (!after) return problem(400, "the parameter cursor is not one that an answer gave as next");
-  if (!limit || *limit < 1 || *limit > kDeadLettersMax) return problem(400, "the parameter limit is 1 to 1000");
+  if (!limit || *limit < 1 || *limit > kDeadLettersMax)
+    return problem(400, "the parameter limit is 1 to 1000");
 
   std::string body = R"({"data":[)";
   auto cursor = *after;
@@ -87,8 +81,10 @@ HttpResponse dead_letters(const HttpRequest& request, std::span<Pipeline* const>
     left -= letters->size();
     more = letters->size() == wanted;
   }
-  body += R"(],"next":)" + (more ? "\"" + std::to_string(cursor) + "\"" : std::string("null")) + "}";
-  return {.status = 200, .content_type = "application/json", .body = std::move(body), .headers = {}};
+  body +=
+      R"(],"next":)" + (more ? "\"" + std::to_string(cursor) + "\"" : std::string("null")) + "}";
+  return {
+      .status = 200, .content_type = "application/json", .body = std::move(body), .headers = {}};
 }
 
 bool is_utf8(const std::string& text) {
@@ -113,14 +109,10 @@ std::string hexadecimal(std::string_view bytes) {
 }  // namespace
 
 std::string dead_letter_json(const DeadLetter& letter) {
-  Json json{{"sequence", letter.sequence},
-            {"reason", letter.reason},
-            {"detail", letter.detail},
-            {"received_at", letter.received_at.text()},
-            {"pipeline", letter.pipeline},
-            {"source", letter.source},
-            {"edge", letter.edge},
-            {"topic", letter.topic}};
+  Json json{{"sequence", letter.sequence}, {"reason", letter.reason},
+            {"detail", letter.detail},     {"received_at", letter.received_at.text()},
+            {"pipeline", letter.pipeline}, {"source", letter.source},
+            {"edge", letter.edge},         {"topic", letter.topic}};
   if (letter.offset != 0) {
     json["partition"] = letter.partition;
     json["offset"] = letter.offset;
@@ -133,22 +125,28 @@ std::string dead_letter_json(const DeadLetter& letter) {
   return dump(json);
 }
 
-void register_operations(HttpServer& server, std::span<Pipeline* const> pipelines, const Stream& unrouted,
-                         const Health& health, const Metrics& metrics) {
+void register_operations(HttpServer& server, std::span<Pipeline* const> pipelines,
+                         const Stream& unrouted, const Health& health, const Metrics& metrics) {
   const std::vector<Pipeline*> all(pipelines.begin(), pipelines.end());
   for (const std::string suffix : {"", "/{pipeline}"}) {
-    server.blocking_route("GET", "/account" + suffix, [all](HttpRequest request) { return account(request, all); });
+    server.blocking_route("GET", "/account" + suffix,
+                          [all](HttpRequest request) { return account(request, all); });
     server.blocking_route("GET", "/dead-letters" + suffix, [all, &unrouted](HttpRequest request) {
       return dead_letters(request, all, unrouted);
     });
   }
   server.blocking_route("GET", "/health", [&health](HttpRequest) {
     const auto report = health.report();
-    return HttpResponse{
-        .status = report.up ? 200 : 503, .content_type = "application/json", .body = report.json(), .headers = {}};
+    return HttpResponse{.status = report.up ? 200 : 503,
+                        .content_type = "application/json",
+                        .body = report.json(),
+                        .headers = {}};
   });
   server.route("GET", "/health/live", [](HttpRequest, HttpResponder responder) {
-    responder.respond({.status = 200, .content_type = "application/json", .body = R"({"status":"up"})", .headers = {}});
+    responder.respond({.status = 200,
+                       .content_type = "application/json",
+                       .body = R"({"status":"up"})",
+                       .headers = {}});
   });
   server.blocking_route("GET", "/metrics", [&metrics](HttpRequest) {
     return HttpResponse{.status = 200,

@@ -6,6 +6,7 @@
 #include <map>
 #include <ranges>
 
+#include "collector/api/find_pipeline.h"
 #include "shared/http/problem.h"
 #include "shared/observe/logging.h"
 
@@ -283,20 +284,6 @@ class NdjsonPages {
   bool ready_ = false;  // it is not given out yet
   bool at_end_ = false;
 };
-
-// The pipeline that the path names, the first one without a name; or the answer that there is none.
-std::expected<Pipeline*, HttpResponse> find_pipeline(const HttpRequest& request,
-                                                     std::span<Pipeline* const> pipelines) {
-  const auto named = request.captured.find("pipeline");
-  std::string names;
-  for (auto* pipeline : pipelines) {
-    const auto& name = pipeline->config.name;
-    if (named == request.captured.end() || named->second == name) return pipeline;
-    names += (names.empty() ? "" : ", ") + name;
-  }
-  return std::unexpected(
-      problem(404, "there is no pipeline \"" + shown(named->second) + "\": there are " + names));
-}
 
 void answer(const HttpRequest& http, HttpResponder responder,
             std::span<Pipeline* const> pipelines) {

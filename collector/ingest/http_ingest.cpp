@@ -71,8 +71,8 @@ std::string media_type(std::string_view content_type) {
 
 class HttpIngestThread final : public HttpIngest {
  public:
-  HttpIngestThread(const Config::Http& config, std::span<Pipeline* const> pipelines, HttpServer& server,
-                   const Clock& clock, Metrics& metrics)
+  HttpIngestThread(const Config::Http& config, std::span<Pipeline* const> pipelines,
+                   HttpServer& server, const Clock& clock, Metrics& metrics)
       : config_(config), clock_(clock), queue_(kRequestsWaiting) {
     for (auto* pipeline : pipelines) add_door(*pipeline, metrics);
     const auto handler = [this](HttpRequest request, HttpResponder responder) {
@@ -98,14 +98,15 @@ class HttpIngestThread final : public HttpIngest {
     const auto& name = pipeline.config.name;
     const MetricLabels labels{{"pipeline", name}, {"source", "http"}};
     names_.emplace(name, doors_.size());
-    doors_.push_back({.pipeline = name,
-                      .intake = Intake(pipeline, clock_),
-                      .accepted = metrics.counter("tributary_collector_ingested_total",
-                                                  "Events taken into the stream", labels),
-                      .rejected = metrics.counter("tributary_collector_ingest_rejected_total",
-                                                  "Records put among the dead letters at ingest", labels),
-                      .refused = metrics.counter("tributary_collector_ingest_refused_total",
-                                                 "Records refused with 400", labels)});
+    doors_.push_back(
+        {.pipeline = name,
+         .intake = Intake(pipeline, clock_),
+         .accepted = metrics.counter("tributary_collector_ingested_total",
+                                     "Events taken into the stream", labels),
+         .rejected = metrics.counter("tributary_collector_ingest_rejected_total",
+                                     "Records put among the dead letters at ingest", labels),
+         .refused = metrics.counter("tributary_collector_ingest_refused_total",
+                                    "Records refused with 400", labels)});
   }
 
   // On an I/O thread of the server: looks at what can be told without the records, and queues it.
@@ -119,14 +120,17 @@ class HttpIngestThread final : public HttpIngest {
     const auto type = media_type(http.header("content-type").value_or("application/json"));
     if (type != "application/json" && type != "application/x-ndjson") {
       return responder.respond(problem(
-          415, "the content type is \"" + type + "\": send application/json or application/x-ndjson"));
+          415,
+          "the content type is \"" + type + "\": send application/json or application/x-ndjson"));
     }
     const auto invalid = http.parameter("invalid");
     if (invalid && *invalid != "dead_letter" && *invalid != "refuse") {
-      return responder.respond(problem(400, "the parameter invalid is dead_letter or refuse (the default)"));
+      return responder.respond(
+          problem(400, "the parameter invalid is dead_letter or refuse (the default)"));
     }
     if (http.body.empty()) {
-      return responder.respond(problem(400, "the body is empty: send an event as a JSON object, an array or NDJSON"));
+      return responder.respond(
+          problem(400, "the body is empty: send an event as a JSON object, an array or NDJSON"));
     }
     const auto size = http.body.size();
     const auto timeout = std::chrono::nanoseconds(config_.ingest_timeout);
@@ -137,7 +141,8 @@ class HttpIngestThread final : public HttpIngest {
                     .bury_invalid = invalid == "dead_letter",
                     .deadline = clock_.monotonic() + timeout};
     if (bytes_ + size > config_.queue_bytes_max || !queue_.try_push(std::move(request))) {
-      return request.responder.respond(unavailable("the ingest queue is full: try again in a moment"));
+      return request.responder.respond(
+          unavailable("the ingest queue is full: try again in a moment"));
     }
     bytes_ += size;
   }
@@ -166,7 +171,8 @@ class HttpIngestThread final : public HttpIngest {
 
   void begin(Request request) {
     auto& job = jobs_.emplace_back(Job{.request = std::move(request)});
-    job.records = split_records(job.request.http.body, job.request.ndjson ? Framing::ndjson : Framing::detect);
+    job.records = split_records(job.request.http.body,
+                                job.request.ndjson ? Framing::ndjson : Framing::detect);
     if (job.records.size() <= kRecordsMax) return;
     job.records.clear();
     job.answered = true;
@@ -190,7 +196,8 @@ class HttpIngestThread final : public HttpIngest {
         ++job.rejected;
         ++job.in_flight;
       } else {
-        job.errors.push_back({.index = job.next, .pointer = taken.error().pointer, .detail = taken.error().detail});
+        job.errors.push_back(
+            {.index = job.next, .pointer = taken.error().pointer, .detail = taken.error().detail});
       }
     }
     if (job.answered) job.next = job.records.size();
@@ -199,7 +206,8 @@ class HttpIngestThread final : public HttpIngest {
   void collect() {
     for (auto& door : doors_) {
       if (door.intake.in_flight() == 0) continue;
-      for (const auto token : door.intake.poll(kPumpWait)) --reinterpret_cast<Job*>(token)->in_flight;
+      for (const auto token : door.intake.poll(kPumpWait))
+        --reinterpret_cast<Job*>(token)->in_flight;
     }
   }
 
@@ -228,7 +236,8 @@ class HttpIngestThread final : public HttpIngest {
     door.refused.add(static_cast<double>(job.errors.size()));
     const auto accepted = std::to_string(job.accepted);
     if (!job.errors.empty()) {
-      const auto detail = std::to_string(job.errors.size()) + " of " + std::to_string(job.records.size()) +
+      const auto detail = std::to_string(job.errors.size()) + " of " +
+                          std::to_string(job.records.size()) +
                           " records are invalid; the others are accepted";
       job.request.responder.respond(problem(400, detail, job.errors, {{"accepted", accepted}}));
       return;
@@ -245,14 +254,16 @@ class HttpIngestThread final : public HttpIngest {
   std::map<std::string, std::size_t, std::less<>> names_;
   BoundedQueue<Request> queue_;
   std::atomic<std::size_t> bytes_ = 0;  // of the bodies that wait or are under way
-  std::list<Job> jobs_;  // their addresses are the tokens
+  std::list<Job> jobs_;                 // their addresses are the tokens
   std::jthread thread_;
 };
 
 }  // namespace
 
-std::unique_ptr<HttpIngest> HttpIngest::start(const Config::Http& config, std::span<Pipeline* const> pipelines,
-                                              HttpServer& server, const Clock& clock, Metrics& metrics) {
+std::unique_ptr<HttpIngest> HttpIngest::start(const Config::Http& config,
+                                              std::span<Pipeline* const> pipelines,
+                                              HttpServer& server, const Clock& clock,
+                                              Metrics& metrics) {
   return std::make_unique<HttpIngestThread>(config, pipelines, server, clock, metrics);
 }
 

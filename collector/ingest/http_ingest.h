@@ -11,14 +11,15 @@
 
 namespace tributary::collector {
 
-// POST /ingest[/<pipeline>] (DESIGN 7). Requests wait in a queue that is bounded in bytes; one thread
-// takes them, validates and appends their records, and answers each when its last record is durable.
-// Many requests share one commit; no thread waits for one request.
+// POST /ingest[/<pipeline>] (DESIGN 7). Requests wait in a queue that is bounded in bytes; one
+// thread takes them, validates and appends their records, and answers each when its last record is
+// durable. Many requests share one commit; no thread waits for one request.
 class HttpIngest {
  public:
   // Registers its routes and starts its thread. All must outlive this; stop the server first.
-  static std::unique_ptr<HttpIngest> start(const Config::Http& config, std::span<Pipeline* const> pipelines,
-                                           HttpServer& server, const Clock& clock, Metrics& metrics);
+  static std::unique_ptr<HttpIngest> start(const Config::Http& config,
+                                           std::span<Pipeline* const> pipelines, HttpServer& server,
+                                           const Clock& clock, Metrics& metrics);
   virtual ~HttpIngest() = default;  // stop()
 
   // Answers what waits (503 for what doesn't become durable in time) and ends.

@@ -33,7 +33,8 @@ class Intake::Impl {
     events_ = stream.make_producer();
   }
 
-  std::expected<bool, Problem> offer(std::string_view record, const Origin& origin, std::uint64_t token) {
+  std::expected<bool, Problem> offer(std::string_view record, const Origin& origin,
+                                     std::uint64_t token) {
     CHECK(codec_);
     auto valid = codec_->validate(record);
     if (!valid) return std::unexpected(std::move(valid).error());
@@ -64,8 +65,8 @@ class Intake::Impl {
     // Dead letters are rare: who waits, waits for events, unless there are none under way.
     const bool only_dead_letters = events_in_flight_ == 0;
     if (!only_dead_letters) collect(*events_, wait, durable);
-    collect(*dead_letters_, only_dead_letters && durable.empty() ? wait : std::chrono::milliseconds(0),
-            durable);
+    collect(*dead_letters_,
+            only_dead_letters && durable.empty() ? wait : std::chrono::milliseconds(0), durable);
     return durable;
   }
 
@@ -116,7 +117,8 @@ class Intake::Impl {
     return dead_letters_->append(record).has_value();
   }
 
-  void collect(Producer& producer, std::chrono::milliseconds wait, std::vector<std::uint64_t>& durable) {
+  void collect(Producer& producer, std::chrono::milliseconds wait,
+               std::vector<std::uint64_t>& durable) {
     for (const auto& delivery : producer.poll(wait)) {
       if (delivery.error) {
         failed_.push_back(delivery.token);
@@ -145,7 +147,8 @@ class Intake::Impl {
 };
 
 Intake::Intake(Pipeline& pipeline, const Clock& clock)
-    : impl_(std::make_unique<Impl>(*pipeline.stream, pipeline.config.name, pipeline.config.schema, clock)) {}
+    : impl_(std::make_unique<Impl>(*pipeline.stream, pipeline.config.name, pipeline.config.schema,
+                                   clock)) {}
 Intake::Intake(Stream& stream, const Clock& clock)
     : impl_(std::make_unique<Impl>(stream, "", std::nullopt, clock)) {}
 Intake::Intake(Intake&&) noexcept = default;
@@ -156,12 +159,15 @@ std::expected<bool, Problem> Intake::offer(std::string_view record, const Origin
   return impl_->offer(record, origin, token);
 }
 
-bool Intake::offer_dead_letter(std::string_view record, const Origin& origin, std::string_view reason,
-                               const Problem& problem, std::uint64_t token) {
+bool Intake::offer_dead_letter(std::string_view record, const Origin& origin,
+                               std::string_view reason, const Problem& problem,
+                               std::uint64_t token) {
   return impl_->offer_dead_letter(record, origin, reason, problem, token);
 }
 
-std::vector<std::uint64_t> Intake::poll(std::chrono::milliseconds wait) { return impl_->poll(wait); }
+std::vector<std::uint64_t> Intake::poll(std::chrono::milliseconds wait) {
+  return impl_->poll(wait);
+}
 
 std::size_t Intake::in_flight() const { return impl_->in_flight(); }
 

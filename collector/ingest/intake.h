@@ -14,9 +14,11 @@
 
 namespace tributary::collector {
 
-// A body or a payload has at most so many records: each costs its sender two bytes, and us an answer.
+// A body or a payload has at most so many records: each costs its sender two bytes, and us an
+// answer.
 inline constexpr std::size_t kRecordsMax = 100'000;
-inline constexpr const char* kTooManyRecords = "more than 100,000 records: send them in several parts";
+inline constexpr const char* kTooManyRecords =
+    "more than 100,000 records: send them in several parts";
 
 // Where a record came from.
 struct Origin {
@@ -40,7 +42,8 @@ class Intake {
 
   // Appends the record when it is valid. `record` must stay alive until it is durable.
   // False when the stream has no room: poll(), then offer it again.
-  std::expected<bool, Problem> offer(std::string_view record, const Origin& origin, std::uint64_t token);
+  std::expected<bool, Problem> offer(std::string_view record, const Origin& origin,
+                                     std::uint64_t token);
   // Puts the record among the dead letters. False as above.
   bool offer_dead_letter(std::string_view record, const Origin& origin, std::string_view reason,
                          const Problem& problem, std::uint64_t token);

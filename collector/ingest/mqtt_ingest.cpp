@@ -20,8 +20,9 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view kComponent = "mqtt";
 constexpr auto kPollWait = 500ms;
-constexpr auto kHoldEvery = 200ms;   // how often the connection is looked after while PUBACKs are held
-constexpr auto kStopPatience = 5s;   // how long a stop waits for a stream that doesn't take a batch
+constexpr auto kHoldEvery =
+    200ms;  // how often the connection is looked after while PUBACKs are held
+constexpr auto kStopPatience = 5s;  // how long a stop waits for a stream that doesn't take a batch
 
 struct Topic {
   std::string_view edge;
@@ -35,7 +36,8 @@ std::optional<Topic> parse_topic(std::string_view topic) {
   if (!topic.starts_with(kPrefix)) return std::nullopt;
   topic.remove_prefix(kPrefix.size());
   const auto slash = topic.find('/');
-  if (slash == std::string_view::npos || !topic.substr(slash).starts_with(kMiddle)) return std::nullopt;
+  if (slash == std::string_view::npos || !topic.substr(slash).starts_with(kMiddle))
+    return std::nullopt;
   return Topic{.edge = topic.substr(0, slash), .pipeline = topic.substr(slash + kMiddle.size())};
 }
 
@@ -58,7 +60,8 @@ Origin origin_of(const MqttMessage& message, std::string_view edge) {
 
 bool receipt_allowed(const std::vector<std::string>& filters, std::string_view topic) {
   if (topic.find_first_of("+#") != std::string_view::npos) return false;
-  return std::ranges::any_of(filters, [&](const auto& filter) { return topic_matches(filter, topic); });
+  return std::ranges::any_of(filters,
+                             [&](const auto& filter) { return topic_matches(filter, topic); });
 }
 
 // Where the records of one pipeline go in; of no pipeline, for what can't be routed.
@@ -93,12 +96,14 @@ class MqttIngestThread final : public MqttIngest {
         clock_(clock),
         client_(std::move(client)),
         unrouted_(make_door(Intake(unrouted, clock), "", metrics)),
-        messages_(metrics.counter("tributary_collector_mqtt_messages_total", "MQTT messages received")),
+        messages_(
+            metrics.counter("tributary_collector_mqtt_messages_total", "MQTT messages received")),
         empty_(metrics.counter("tributary_collector_mqtt_empty_retained_total",
                                "Empty retained messages, which clear a topic: ignored")),
         receipts_(metrics.counter("tributary_collector_receipts_total", "Receipts sent")),
-        forbidden_(metrics.counter("tributary_collector_receipts_forbidden_total",
-                                   "Response topics outside of mqtt.receipt_topics: not answered")) {
+        forbidden_(
+            metrics.counter("tributary_collector_receipts_forbidden_total",
+                            "Response topics outside of mqtt.receipt_topics: not answered")) {
     for (auto* pipeline : pipelines) {
       const auto& name = pipeline->config.name;
       doors_.emplace(name, make_door(Intake(*pipeline, clock), name, metrics));
@@ -140,8 +145,8 @@ class MqttIngestThread final : public MqttIngest {
     client_->disconnect();
   }
 
-  // A shared subscription's messages go to the members that are there: this one leaves, and takes what
-  // was on its way to it.
+  // A shared subscription's messages go to the members that are there: this one leaves, and takes
+  // what was on its way to it.
   void hand_back(const std::stop_token& stop) {
     client_->unsubscribe();
     const auto deadline = clock_.monotonic() + kStopPatience;
@@ -164,7 +169,8 @@ class MqttIngestThread final : public MqttIngest {
       if (gave_up(stop)) return;
       pump();
     }
-    for (std::size_t i = 0; i < round.messages.size(); ++i) send_receipt(round.messages[i], tallies_[i]);
+    for (std::size_t i = 0; i < round.messages.size(); ++i)
+      send_receipt(round.messages[i], tallies_[i]);
     if (const auto done = client_->acknowledge(round.generation); !done) {
       log_warning(kComponent, "the broker will send the last batch again",
                   {{"reason", done.error().message()}});
@@ -187,9 +193,11 @@ class MqttIngestThread final : public MqttIngest {
     }
     const auto records = split_records(message.payload, Framing::detect);
     if (records.empty() || records.size() > kRecordsMax) {
-      return bury(door->second, message.payload, origin, "invalid",
-                  {.pointer = "", .detail = records.empty() ? "there is no record in the payload" : kTooManyRecords},
-                  tally, stop);
+      return bury(
+          door->second, message.payload, origin, "invalid",
+          {.pointer = "",
+           .detail = records.empty() ? "there is no record in the payload" : kTooManyRecords},
+          tally, stop);
     }
     for (const auto record : records) {
       // A dead letter has the bytes that came, with any space around them, where they are known.
@@ -200,8 +208,8 @@ class MqttIngestThread final : public MqttIngest {
     return true;
   }
 
-  bool append(Door& door, std::string_view record, std::string_view original, const Origin& origin, Tally& tally,
-              const std::stop_token& stop) {
+  bool append(Door& door, std::string_view record, std::string_view original, const Origin& origin,
+              Tally& tally, const std::stop_token& stop) {
     while (true) {
       const auto taken = door.intake.offer(record, origin, 0);
       if (!taken) return bury(door, original, origin, "invalid", taken.error(), tally, stop);
@@ -226,8 +234,9 @@ class MqttIngestThread final : public MqttIngest {
   }
 
   [[nodiscard]] bool in_flight() const {
-    return unrouted_.intake.in_flight() > 0 ||
-           std::ranges::any_of(doors_, [](const auto& door) { return door.second.intake.in_flight() > 0; });
+    return unrouted_.intake.in_flight() > 0 || std::ranges::any_of(doors_, [](const auto& door) {
+             return door.second.intake.in_flight() > 0;
+           });
   }
 
   // Lets the streams work for a moment, and keeps the connection alive meanwhile.
@@ -259,7 +268,8 @@ class MqttIngestThread final : public MqttIngest {
       forbidden_.add();
       return;
     }
-    MqttPublication receipt{.topic = properties.response_topic, .payload = {}, .qos = 0, .properties = {}};
+    MqttPublication receipt{
+        .topic = properties.response_topic, .payload = {}, .qos = 0, .properties = {}};
     receipt.properties.correlation_data = properties.correlation_data;
     receipt.properties.user_properties = {{"accepted", std::to_string(tally.accepted)},
                                           {"rejected", std::to_string(tally.rejected)}};
@@ -273,19 +283,22 @@ class MqttIngestThread final : public MqttIngest {
     if (!state.connected) {
       check = {.up = false, .detail = state.error};
     } else if (!state.refused_subscription.empty()) {
-      check = {.up = false, .detail = "the broker refused the subscription " + state.refused_subscription};
+      check = {.up = false,
+               .detail = "the broker refused the subscription " + state.refused_subscription};
     } else if (!state.subscribed) {
       check = {.up = false, .detail = "waiting for the broker to grant the subscription"};
     } else if (state.protocol != 5) {
-      check = {.up = true, .detail = "the broker speaks MQTT 3.1.1: it carries no receipts", .warning = true};
+      check = {.up = true,
+               .detail = "the broker speaks MQTT 3.1.1: it carries no receipts",
+               .warning = true};
     }
     const std::lock_guard lock(mutex_);
     health_ = std::move(check);
   }
 
   const Config::Mqtt config_;
-  // Half of what the broker may send unacknowledged: while one half is made durable, the other is on
-  // its way.
+  // Half of what the broker may send unacknowledged: while one half is made durable, the other is
+  // on its way.
   const std::size_t messages_at_once_;
   const Clock& clock_;
   std::unique_ptr<MqttClient> client_;
@@ -308,17 +321,20 @@ class MqttIngestThread final : public MqttIngest {
 }  // namespace
 
 Result<std::unique_ptr<MqttIngest>> MqttIngest::start(const Config::Mqtt& config,
-                                                      std::span<Pipeline* const> pipelines, Stream& unrouted,
-                                                      const Clock& clock, Metrics& metrics) {
+                                                      std::span<Pipeline* const> pipelines,
+                                                      Stream& unrouted, const Clock& clock,
+                                                      Metrics& metrics) {
   MqttOptions options = config.options;
   options.clean_start = false;
   options.session_expiry = config.share.empty() ? std::chrono::seconds(7 * 24h) : 120s;
   const std::string filter = "tributary/+/events/+";
-  options.subscriptions = {{.topic = config.share.empty() ? filter : "$share/" + config.share + "/" + filter,
-                            .qos = 1,
-                            .retain_as_published = true}};
+  options.subscriptions = {
+      {.topic = config.share.empty() ? filter : "$share/" + config.share + "/" + filter,
+       .qos = 1,
+       .retain_as_published = true}};
   TRIBUTARY_ASSIGN(auto client, MqttClient::create(std::move(options)));
-  return std::make_unique<MqttIngestThread>(config, std::move(client), pipelines, unrouted, clock, metrics);
+  return std::make_unique<MqttIngestThread>(config, std::move(client), pipelines, unrouted, clock,
+                                            metrics);
 }
 
 }  // namespace tributary::collector

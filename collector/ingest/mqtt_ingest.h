@@ -14,14 +14,17 @@
 namespace tributary::collector {
 
 // Takes events from `tributary/<edge>/events/<pipeline>`: one thread, which reads a batch of
-// messages, makes every line of it durable (in the stream, or among the dead letters), and only then
-// answers: the receipts that were asked for, and the PUBACKs. Until then the broker keeps its copy.
+// messages, makes every line of it durable (in the stream, or among the dead letters), and only
+// then answers: the receipts that were asked for, and the PUBACKs. Until then the broker keeps its
+// copy.
 class MqttIngest {
  public:
   // `unrouted` takes what belongs to no pipeline. All must outlive this. Starts its thread; failing
   // to reach the broker is no failure.
-  static Result<std::unique_ptr<MqttIngest>> start(const Config::Mqtt& config, std::span<Pipeline* const> pipelines,
-                                                   Stream& unrouted, const Clock& clock, Metrics& metrics);
+  static Result<std::unique_ptr<MqttIngest>> start(const Config::Mqtt& config,
+                                                   std::span<Pipeline* const> pipelines,
+                                                   Stream& unrouted, const Clock& clock,
+                                                   Metrics& metrics);
   virtual ~MqttIngest() = default;  // stop()
 
   // Finishes the batch under way, unless the stream can't take it, and disconnects. What is not

@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "edge/publish/sequence_ranges.h"
+#include "shared/base/sequence_ranges.h"
 #include "shared/log/envelope.h"
 #include "shared/observe/logging.h"
 

@@ -4,7 +4,8 @@
 
 namespace tributary {
 
-Backoff::Backoff(std::chrono::milliseconds least, std::chrono::milliseconds most, std::uint64_t seed)
+Backoff::Backoff(std::chrono::milliseconds least, std::chrono::milliseconds most,
+                 std::uint64_t seed)
     : least_(least), most_(most), last_(least), random_(static_cast<std::uint_fast32_t>(seed)) {}
 
 std::chrono::milliseconds Backoff::next() {

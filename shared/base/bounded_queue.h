@@ -32,7 +32,8 @@ class BoundedQueue {
 
   // All that is there, oldest first, up to `most` items; waits for the first one until `wait` is
   // over or a stop is asked for, and is empty then.
-  std::vector<T> pop(std::size_t most, std::chrono::milliseconds wait, const std::stop_token& stop) {
+  std::vector<T> pop(std::size_t most, std::chrono::milliseconds wait,
+                     const std::stop_token& stop) {
     std::vector<T> taken;
     std::unique_lock lock(mutex_);
     ready_.wait_for(lock, stop, wait, [this] { return !items_.empty(); });

@@ -24,7 +24,8 @@ template <class Integer>
 Integer load_le(const std::byte* from) {
   Integer value = 0;
   for (std::size_t i = 0; i < sizeof(Integer); ++i) {
-    value = static_cast<Integer>(value | (static_cast<Integer>(std::to_integer<Integer>(from[i])) << (8 * i)));
+    value = static_cast<Integer>(
+        value | (static_cast<Integer>(std::to_integer<Integer>(from[i])) << (8 * i)));
   }
   return value;
 }

@@ -6,7 +6,8 @@
 namespace tributary {
 
 void check_failed(const char* condition, const char* file, int line) {
-  std::fprintf(stderr, "%s:%d: CHECK(%s) failed: this is a bug in Tributary\n", file, line, condition);
+  std::fprintf(stderr, "%s:%d: CHECK(%s) failed: this is a bug in Tributary\n", file, line,
+               condition);
   std::abort();
 }
 

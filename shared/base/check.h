@@ -10,6 +10,5 @@ namespace tributary {
 
 // A condition that only a bug can break. Aborts, in release builds too: going on would store
 // something that nobody sent.
-#define CHECK(condition)                                                      \
-  ((condition) ? static_cast<void>(0)                                         \
-               : ::tributary::check_failed(#condition, __FILE__, __LINE__))
+#define CHECK(condition) \
+  ((condition) ? static_cast<void>(0) : ::tributary::check_failed(#condition, __FILE__, __LINE__))

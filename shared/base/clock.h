@@ -11,7 +11,7 @@ namespace tributary {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual Timestamp now() const = 0;  // the wall clock, UTC; may jump
+  virtual Timestamp now() const = 0;                       // the wall clock, UTC; may jump
   virtual std::chrono::nanoseconds monotonic() const = 0;  // since boot; never goes back
 };
 

@@ -55,7 +55,9 @@ class [[nodiscard]] Error {
   std::string context_;
 };
 
-inline bool operator==(const Error& error, errc code) { return error.code() == make_error_code(code); }
+inline bool operator==(const Error& error, errc code) {
+  return error.code() == make_error_code(code);
+}
 
 template <class T>
 using Result = std::expected<T, Error>;
@@ -69,17 +71,17 @@ std::unexpected<Error> fail_errno(std::string context);
 }  // namespace tributary
 
 // Hands a failure to the caller; goes on otherwise.
-#define TRIBUTARY_TRY(expression)                                    \
-  do {                                                               \
-    if (auto tributary_result = (expression); !tributary_result) {   \
-      return std::unexpected(std::move(tributary_result).error());   \
-    }                                                                \
+#define TRIBUTARY_TRY(expression)                                  \
+  do {                                                             \
+    if (auto tributary_result = (expression); !tributary_result) { \
+      return std::unexpected(std::move(tributary_result).error()); \
+    }                                                              \
   } while (false)
 
 #define TRIBUTARY_CONCAT_INNER(a, b) a##b
 #define TRIBUTARY_CONCAT(a, b) TRIBUTARY_CONCAT_INNER(a, b)
-#define TRIBUTARY_ASSIGN_AS(result, declaration, expression)     \
-  auto result = (expression);                                    \
+#define TRIBUTARY_ASSIGN_AS(result, declaration, expression)      \
+  auto result = (expression);                                     \
   if (!result) return std::unexpected(std::move(result).error()); \
   declaration = std::move(*result)
 

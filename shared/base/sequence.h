@@ -20,7 +20,9 @@ struct SequenceRange {
 
   auto operator<=>(const SequenceRange&) const = default;
   [[nodiscard]] std::uint64_t count() const { return last.value - first.value + 1; }
-  [[nodiscard]] bool contains(Sequence sequence) const { return first <= sequence && sequence <= last; }
+  [[nodiscard]] bool contains(Sequence sequence) const {
+    return first <= sequence && sequence <= last;
+  }
 };
 
 }  // namespace tributary

@@ -26,7 +26,8 @@ Date civil_from_days(std::int64_t days) {
   const auto day_of_era = static_cast<unsigned>(days - era * 146'097);
   const unsigned year_of_era =
       (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const unsigned day_of_year =
+      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const unsigned shifted_month = (5 * day_of_year + 2) / 153;
   const unsigned day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
   const unsigned month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
@@ -144,11 +145,13 @@ std::expected<Timestamp, std::string_view> Timestamp::parse(std::string_view tex
   if (!in.at_end()) return Refused("characters after the end of the time");
 
   const bool leap_second = *second == 60;
-  const std::int64_t seconds = kSecondsPerDay * days_from_civil(*year, *month, *day) + 3600LL * *hour +
-                               60LL * *minute + (leap_second ? 59 : *second) - offset_seconds;
+  const std::int64_t seconds = kSecondsPerDay * days_from_civil(*year, *month, *day) +
+                               3600LL * *hour + 60LL * *minute + (leap_second ? 59 : *second) -
+                               offset_seconds;
   if (leap_second) {
     const auto second_of_day = ((seconds % kSecondsPerDay) + kSecondsPerDay) % kSecondsPerDay;
-    if (second_of_day != kSecondsPerDay - 1) return Refused("second 60 exists at 23:59:60 UTC only");
+    if (second_of_day != kSecondsPerDay - 1)
+      return Refused("second 60 exists at 23:59:60 UTC only");
     nanoseconds += kNanosecondsPerSecond;
   }
   if (seconds < kFirstSecond || seconds > kLastSecond) {

@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <nlohmann/json.hpp>
+
+#include "shared/base/json_string.h"
 
 namespace tributary {
 namespace {
 
 using Kind = SettingNode::Kind;
-
-std::string json_string(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
 
 // The shortest text that reads back as the same number, always told from an integer.
 std::string number_text(double number) {

@@ -1,17 +1,8 @@
 #include "shared/http/problem.h"
 
-#include <nlohmann/json.hpp>
+#include "shared/base/json_string.h"
 
 namespace tributary {
-namespace {
-
-// As a JSON string; bytes that aren't UTF-8 become U+FFFD.
-std::string json_string(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-}  // namespace
-
 HttpResponse problem(int status, std::string_view detail, const std::vector<ProblemEntry>& errors,
                      const std::vector<std::pair<std::string, std::string>>& extra) {
   HttpResponse response;

@@ -40,7 +40,7 @@ class FileLock {
 enum class OpenMode {
   read,        // must exist
   read_write,  // must exist
-  create,      // must not exist; read and write; mode 0600 (what is buffered is nobody else's business)
+  create,  // must not exist; read and write; mode 0600 (what is buffered is nobody else's business)
 };
 
 // The operations of a file system that Tributary's durable parts use, so that tests can make any of
@@ -57,7 +57,8 @@ class FileSystem {
   virtual Result<void> make_directories(const std::filesystem::path& directory) = 0;
   virtual Result<void> remove(const std::filesystem::path& path) = 0;
   // Replaces `to` when it exists.
-  virtual Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  virtual Result<void> rename(const std::filesystem::path& from,
+                              const std::filesystem::path& to) = 0;
   // Makes the creations, removals and renames in this directory durable.
   virtual Result<void> sync_directory(const std::filesystem::path& directory) = 0;
   // An advisory lock on a file (made when missing) that ends with the process at the latest.

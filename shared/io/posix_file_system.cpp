@@ -95,9 +95,15 @@ class PosixFileSystem final : public FileSystem {
   Result<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) override {
     int flags = O_CLOEXEC;
     switch (mode) {
-      case OpenMode::read: flags |= O_RDONLY; break;
-      case OpenMode::read_write: flags |= O_RDWR; break;
-      case OpenMode::create: flags |= O_RDWR | O_CREAT | O_EXCL; break;
+      case OpenMode::read:
+        flags |= O_RDONLY;
+        break;
+      case OpenMode::read_write:
+        flags |= O_RDWR;
+        break;
+      case OpenMode::create:
+        flags |= O_RDWR | O_CREAT | O_EXCL;
+        break;
     }
     Descriptor descriptor(::open(path.c_str(), flags, kFileMode));
     if (descriptor.get() < 0) return fail_errno("cannot open " + path.string());
@@ -119,7 +125,8 @@ class PosixFileSystem final : public FileSystem {
   Result<void> make_directories(const std::filesystem::path& directory) override {
     std::error_code error;
     std::filesystem::create_directories(directory, error);
-    if (error) return std::unexpected(Error(error, "cannot make the directory " + directory.string()));
+    if (error)
+      return std::unexpected(Error(error, "cannot make the directory " + directory.string()));
     return {};
   }
 

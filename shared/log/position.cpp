@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shared/base/sequence_ranges.h"
+
 namespace tributary {
 namespace {
 
@@ -23,21 +25,10 @@ void add_released(Position& position, SequenceRange range) {
   range.first = std::max(range.first, position.prefix.next());
   if (range.last < range.first) return;
   auto& ranges = position.ranges;
-  // The ranges that touch the new one become part of it.
-  const auto begin = std::ranges::find_if(
-      ranges, [&](const SequenceRange& other) { return other.last.next() >= range.first; });
-  const auto end = std::find_if(begin, ranges.end(), [&](const SequenceRange& other) {
-    return other.first > range.last.next();
-  });
-  if (begin != end) {
-    range.first = std::min(range.first, begin->first);
-    range.last = std::max(range.last, std::prev(end)->last);
-  }
-  const auto at = ranges.erase(begin, end);
-  if (range.first == position.prefix.next()) {
-    position.prefix = range.last;
-  } else {
-    ranges.insert(at, range);
+  insert_merged(ranges, range);
+  if (ranges.front().first == position.prefix.next()) {
+    position.prefix = ranges.front().last;
+    ranges.erase(ranges.begin());
   }
 }
 

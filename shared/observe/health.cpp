@@ -1,15 +1,12 @@
 #include "shared/observe/health.h"
 
 #include <exception>
-#include <nlohmann/json.hpp>
 #include <string_view>
+
+#include "shared/base/json_string.h"
 
 namespace tributary {
 namespace {
-
-std::string json_string(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
 
 HealthCheck ask(const std::function<HealthCheck()>& check) {
   try {

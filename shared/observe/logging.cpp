@@ -12,9 +12,9 @@
 #include <cstdio>
 #include <ctime>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "shared/base/clock.h"
+#include "shared/base/json_string.h"
 
 namespace tributary {
 namespace {
@@ -26,10 +26,6 @@ struct Logging {
   std::unique_ptr<Logging> former;  // of an earlier start: somebody may still be writing there
 };
 std::atomic<Logging*> logging{nullptr};
-
-std::string json_string(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
 
 std::string_view name_of(LogLevel level) {
   constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};

@@ -51,27 +51,30 @@ class BareClient {
     mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_int_option(client, MOSQ_OPT_RECEIVE_MAXIMUM, kReceiveMaximum);
     mosquitto_max_inflight_messages_set(client, 0);
-    mosquitto_connect_v5_callback_set(client, [](mosquitto*, void* self, int, int, const mosquitto_property*) {
-      static_cast<BareClient*>(self)->connected_ = true;
-    });
+    mosquitto_connect_v5_callback_set(
+        client, [](mosquitto*, void* self, int, int, const mosquitto_property*) {
+          static_cast<BareClient*>(self)->connected_ = true;
+        });
     mosquitto_subscribe_callback_set(client, [](mosquitto*, void* self, int, int, const int*) {
       static_cast<BareClient*>(self)->subscribed_ = true;
     });
     mosquitto_message_callback_set(client, [](mosquitto*, void* self, const mosquitto_message*) {
       ++static_cast<BareClient*>(self)->received_;
     });
-    mosquitto_publish_callback_set(client,
-                                   [](mosquitto*, void* self, int) { ++static_cast<BareClient*>(self)->published_; });
+    mosquitto_publish_callback_set(
+        client, [](mosquitto*, void* self, int) { ++static_cast<BareClient*>(self)->published_; });
     mosquitto_property* properties = nullptr;
     mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, kSessionSeconds);
-    require(mosquitto_connect_bind_v5(client, "127.0.0.1", port, 60, nullptr, properties) == MOSQ_ERR_SUCCESS,
+    require(mosquitto_connect_bind_v5(client, "127.0.0.1", port, 60, nullptr, properties) ==
+                MOSQ_ERR_SUCCESS,
             "connecting");
     mosquitto_property_free_all(&properties);
     run_until([this] { return connected_; });
   }
 
   void subscribe() {
-    require(mosquitto_subscribe(instance_.get(), nullptr, kFilter, 1) == MOSQ_ERR_SUCCESS, "subscribing");
+    require(mosquitto_subscribe(instance_.get(), nullptr, kFilter, 1) == MOSQ_ERR_SUCCESS,
+            "subscribing");
     run_until([this] { return subscribed_; });
   }
 
@@ -80,9 +83,10 @@ class BareClient {
     while (published_ < payloads.size()) {
       for (; sent < payloads.size() && sent - published_ < kPublishWindow; ++sent) {
         const auto& payload = payloads[sent];
-        require(mosquitto_publish(instance_.get(), nullptr, kTopic, static_cast<int>(payload.size()), payload.data(), 1,
-                                  false) == MOSQ_ERR_SUCCESS,
-                "publishing");
+        require(
+            mosquitto_publish(instance_.get(), nullptr, kTopic, static_cast<int>(payload.size()),
+                              payload.data(), 1, false) == MOSQ_ERR_SUCCESS,
+            "publishing");
       }
       loop();
     }
@@ -95,7 +99,9 @@ class BareClient {
   void disconnect() { mosquitto_disconnect(instance_.get()); }
 
  private:
-  void loop() { require(mosquitto_loop(instance_.get(), 100, 1) == MOSQ_ERR_SUCCESS, "mosquitto_loop"); }
+  void loop() {
+    require(mosquitto_loop(instance_.get(), 100, 1) == MOSQ_ERR_SUCCESS, "mosquitto_loop");
+  }
   void run_until(const std::function<bool()>& done) {
     while (!done()) loop();
   }
@@ -125,8 +131,9 @@ Cost measure(const std::function<void()>& work) {
   const auto cpu = cpu_seconds();
   const auto start = std::chrono::steady_clock::now();
   work();
-  return {.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-          .cpu_seconds = cpu_seconds() - cpu};
+  return {
+      .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+      .cpu_seconds = cpu_seconds() - cpu};
 }
 
 std::vector<std::string> make_payloads(std::size_t events, std::size_t lines, int round) {
@@ -137,9 +144,11 @@ std::vector<std::string> make_payloads(std::size_t events, std::size_t lines, in
       const auto millisecond = std::to_string(1000 + i % 1000).substr(1);
       const auto second = std::to_string(100 + i / 1000 % 60).substr(1);
       const auto minute = std::to_string(100 + i / 60'000 % 60).substr(1);
-      payload += R"({"sensor_id":"sensor_)" + std::to_string(round) + R"(","timestamp":"2026-01-21T10:)" + minute +
-                 ":" + second + "." + millisecond +
-                 R"(Z","temperature":25.43,"humidity":60.21,"location":{"latitude":12.97,"longitude":77.59}})" + "\n";
+      payload +=
+          R"({"sensor_id":"sensor_)" + std::to_string(round) + R"(","timestamp":"2026-01-21T10:)" +
+          minute + ":" + second + "." + millisecond +
+          R"(Z","temperature":25.43,"humidity":60.21,"location":{"latitude":12.97,"longitude":77.59}})" +
+          "\n";
     }
     payloads.push_back(std::move(payload));
   }
@@ -162,11 +171,17 @@ Cost drain_bare(std::uint16_t port, const std::string& id, std::size_t messages)
 
 Cost drain_tributary(const Mosquitto& broker, const std::string& id, std::size_t events,
                      const std::filesystem::path& directory) {
-  Pipeline pipeline{.config = {.name = "telemetry", .schema = *Schema::built_in("telemetry"), .topic = {}, .group = {}, .table = {}},
-                    .stream = *open_embedded_stream(posix_file_system(), {.directory = directory, .topic = "sensor-events", .group = "g"}),
-                    .store = nullptr};
-  const auto unrouted =
-      *open_embedded_stream(posix_file_system(), {.directory = directory, .topic = "tributary", .group = "none"});
+  Pipeline pipeline{
+      .config = {.name = "telemetry",
+                 .schema = *Schema::built_in("telemetry"),
+                 .topic = {},
+                 .group = {},
+                 .table = {}},
+      .stream = *open_embedded_stream(
+          posix_file_system(), {.directory = directory, .topic = "sensor-events", .group = "g"}),
+      .store = nullptr};
+  const auto unrouted = *open_embedded_stream(
+      posix_file_system(), {.directory = directory, .topic = "tributary", .group = "none"});
   std::vector<Pipeline*> pipelines{&pipeline};
   const SystemClock clock;
   Metrics metrics;
@@ -187,7 +202,8 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void report(const char* name, const std::vector<Cost>& costs, std::size_t events, const std::vector<Cost>& bare) {
+void report(const char* name, const std::vector<Cost>& costs, std::size_t events,
+            const std::vector<Cost>& bare) {
   std::vector<double> rates;
   std::vector<double> cpu;
   std::vector<double> ratios;
@@ -196,8 +212,8 @@ void report(const char* name, const std::vector<Cost>& costs, std::size_t events
     cpu.push_back(costs[i].cpu_seconds * 100'000 / static_cast<double>(events));
     ratios.push_back(bare[i].seconds / costs[i].seconds);
   }
-  std::printf("%-42s ratio %5.2f   %9.0f events/s   %6.3f CPU s per 100,000 events\n", name, median(ratios),
-              median(rates), median(cpu));
+  std::printf("%-42s ratio %5.2f   %9.0f events/s   %6.3f CPU s per 100,000 events\n", name,
+              median(ratios), median(rates), median(cpu));
 }
 
 }  // namespace
@@ -222,7 +238,8 @@ int main(int argc, char** argv) {
     single.push_back(drain_tributary(broker, "single" + suffix, events, directory));
 
     make_session(broker.port(), "batched" + suffix);
-    BareClient(broker.port(), "batches" + suffix).publish_all(make_payloads(events, kLinesInBatch, round));
+    BareClient(broker.port(), "batches" + suffix)
+        .publish_all(make_payloads(events, kLinesInBatch, round));
     batched.push_back(drain_tributary(broker, "batched" + suffix, events, directory));
   }
   report("bare subscriber, one event a message", bare, events, bare);

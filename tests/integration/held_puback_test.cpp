@@ -46,13 +46,16 @@ class IngestUnderTest {
     MqttDriver device(mqtt_options(broker.url(), "device"));
     std::vector<std::string> events;
     for (std::size_t i = 0; i < kEvents; ++i) {
-      events.push_back(R"({"sensor_id":"s","timestamp":"2026-01-21T10:00:0)" + std::to_string(i) +
-                       R"(Z","temperature":1,"humidity":2,"location":{"latitude":3,"longitude":4}})");
+      events.push_back(
+          R"({"sensor_id":"s","timestamp":"2026-01-21T10:00:0)" + std::to_string(i) +
+          R"(Z","temperature":1,"humidity":2,"location":{"latitude":3,"longitude":4}})");
     }
     publish_all(device, "tributary/device/events/telemetry", events);
   }
 
-  [[nodiscard]] std::uint64_t durable_records() const { return pipeline_.stream->account().records; }
+  [[nodiscard]] std::uint64_t durable_records() const {
+    return pipeline_.stream->account().records;
+  }
 
   static bool wait_for(const std::function<bool()>& condition, std::chrono::seconds limit = 20s) {
     const auto deadline = std::chrono::steady_clock::now() + limit;
@@ -69,7 +72,8 @@ class IngestUnderTest {
 
  private:
   std::unique_ptr<Stream> open(const std::string& topic) {
-    auto stream = open_embedded_stream(disk, {.directory = directory_, .topic = topic, .group = "persisters"});
+    auto stream = open_embedded_stream(
+        disk, {.directory = directory_, .topic = topic, .group = "persisters"});
     REQUIRE(stream);
     return *std::move(stream);
   }
@@ -77,7 +81,11 @@ class IngestUnderTest {
   const std::filesystem::path directory_;
   SystemClock clock_;
   Metrics metrics_;
-  Pipeline pipeline_{.config = {.name = "telemetry", .schema = *Schema::built_in("telemetry"), .topic = {}, .group = {}, .table = {}},
+  Pipeline pipeline_{.config = {.name = "telemetry",
+                                .schema = *Schema::built_in("telemetry"),
+                                .topic = {},
+                                .group = {},
+                                .table = {}},
                      .stream = nullptr,
                      .store = nullptr};
   std::vector<Pipeline*> pipelines_{&pipeline_};
@@ -87,7 +95,8 @@ class IngestUnderTest {
 
 }  // namespace
 
-TEST_CASE("no PUBACK leaves before the stream's commit, held back for longer than three keepalives") {
+TEST_CASE(
+    "no PUBACK leaves before the stream's commit, held back for longer than three keepalives") {
   IngestUnderTest collector;
   collector.disk.hold();
   collector.publish_events();
@@ -97,7 +106,8 @@ TEST_CASE("no PUBACK leaves before the stream's commit, held back for longer tha
   REQUIRE(IngestUnderTest::wait_for(
       [&] {
         std::this_thread::sleep_until(std::min(end, std::chrono::steady_clock::now() + 50ms));
-        return collector.proxy.count(0, MqttPacket::puback) > 0 || std::chrono::steady_clock::now() >= end;
+        return collector.proxy.count(0, MqttPacket::puback) > 0 ||
+               std::chrono::steady_clock::now() >= end;
       },
       30s));
   REQUIRE(collector.proxy.count(0, MqttPacket::puback) == 0);
@@ -106,7 +116,8 @@ TEST_CASE("no PUBACK leaves before the stream's commit, held back for longer tha
   REQUIRE(collector.proxy.accepted().size() == 1);
 
   collector.disk.release();
-  REQUIRE(IngestUnderTest::wait_for([&] { return collector.proxy.count(0, MqttPacket::puback) == kEvents; }));
+  REQUIRE(IngestUnderTest::wait_for(
+      [&] { return collector.proxy.count(0, MqttPacket::puback) == kEvents; }));
   REQUIRE(collector.durable_records() == kEvents);
   REQUIRE(collector.proxy.accepted().size() == 1);
 }
@@ -121,7 +132,8 @@ TEST_CASE("a connection lost while the stream is held acknowledges nothing of th
 
   // The broker sends the five again, and they are acknowledged where they came.
   REQUIRE(IngestUnderTest::wait_for([&] {
-    return collector.proxy.accepted().size() == 2 && collector.proxy.count(1, MqttPacket::puback) == kEvents;
+    return collector.proxy.accepted().size() == 2 &&
+           collector.proxy.count(1, MqttPacket::puback) == kEvents;
   }));
   REQUIRE(collector.proxy.count(0, MqttPacket::puback) == 0);
   REQUIRE(collector.durable_records() == 2 * kEvents);

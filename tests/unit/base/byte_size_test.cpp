@@ -13,7 +13,8 @@ TEST_CASE("a size is read with its unit") {
 }
 
 TEST_CASE("what is no size is refused, and the message shows how to write one") {
-  const auto text = GENERATE(as<std::string>{}, "", "MiB", "-1", "1.5MiB", "10mib", "10 MiB ", "99999999999GiB");
+  const auto text =
+      GENERATE(as<std::string>{}, "", "MiB", "-1", "1.5MiB", "10mib", "10 MiB ", "99999999999GiB");
   const auto size = parse_byte_size(text);
   REQUIRE_FALSE(size);
   REQUIRE(size.error().message().find("256MiB") != std::string::npos);

@@ -8,7 +8,8 @@ using namespace tributary;
 namespace {
 
 Result<int> half(int number) {
-  if (number % 2 != 0) return fail(errc::invalid_argument, "cannot halve " + std::to_string(number));
+  if (number % 2 != 0)
+    return fail(errc::invalid_argument, "cannot halve " + std::to_string(number));
   return number / 2;
 }
 

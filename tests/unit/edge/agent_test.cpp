@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "edge/local_request.h"
+#include "shared/http/client.h"
 #include "shared/mqtt/correlation.h"
 #include "tests/support/mosquitto.h"
 #include "tests/unit/edge/fakes.h"
@@ -72,7 +72,8 @@ class Collector {
   void work() {
     const auto round = client_->poll(20ms);
     for (const auto& message : round.messages) hear(message);
-    must(client_->acknowledge(round.generation));
+    // Where the connection ends in this, the batches come again.
+    static_cast<void>(client_->acknowledge(round.generation));
   }
 
   void hear(const MqttMessage& message) {
@@ -91,7 +92,7 @@ class Collector {
     receipt.properties.correlation_data = message.properties.correlation_data;
     receipt.properties.user_properties = {{"accepted", std::to_string(accepted)},
                                           {"rejected", "0"}};
-    must(client_->publish(std::move(receipt)));
+    static_cast<void>(client_->publish(receipt));
   }
 
   std::unique_ptr<MqttClient> client_;
@@ -134,7 +135,7 @@ std::unique_ptr<Agent> start(Config config) {
 }
 
 nlohmann::json get(const Agent& agent, const std::string& path) {
-  return nlohmann::json::parse(must(get_from_agent(agent.addresses().at(0), path)));
+  return nlohmann::json::parse(must(http_get(agent.addresses().at(0), path)));
 }
 
 }  // namespace
@@ -185,8 +186,8 @@ TEST_CASE("without a broker the agent samples into its buffer, and a later start
     const auto end = std::chrono::steady_clock::now() + kLimit;
     while (agent->records() < 50 && std::chrono::steady_clock::now() < end) ::usleep(1000);
     REQUIRE(agent->records() >= 50);
-    REQUIRE_FALSE(get_from_agent(agent->addresses().at(0), "/health"));  // 503
-    agent->stop(10s);                                                    // doesn't wait for nobody
+    REQUIRE_FALSE(http_get(agent->addresses().at(0), "/health"));  // 503
+    agent->stop(10s);                                              // doesn't wait for nobody
     sampled = agent->records();
   }
   Mosquitto broker;
@@ -280,7 +281,7 @@ TEST_CASE("the metrics account for every record") {
   Collector collector(broker.url());
   const auto agent = start(config(directory, broker.url(), {office_room()}));
   REQUIRE(collector.until([&] { return agent->done(); }));
-  const auto metrics = must(get_from_agent(agent->addresses().at(0), "/metrics"));
+  const auto metrics = must(http_get(agent->addresses().at(0), "/metrics"));
   CAPTURE(metrics);
   for (const auto* const line :
        {"tributary_edge_sampled_total{pipeline=\"office\"} 8143",

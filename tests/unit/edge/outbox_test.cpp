@@ -4,7 +4,7 @@
 #include <random>
 
 #include "edge/publish/forwarder.h"
-#include "edge/publish/sequence_ranges.h"
+#include "shared/base/sequence_ranges.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/unit/edge/fakes.h"
 

@@ -1,8 +1,8 @@
-#include "edge/publish/sequence_ranges.h"
+#include "shared/base/sequence_ranges.h"
 
 #include <algorithm>
 
-namespace tributary::edge {
+namespace tributary {
 
 void insert_merged(std::vector<SequenceRange>& ranges, SequenceRange range) {
   const auto begin = std::ranges::find_if(
@@ -17,4 +17,4 @@ void insert_merged(std::vector<SequenceRange>& ranges, SequenceRange range) {
   ranges.insert(ranges.erase(begin, end), range);
 }
 
-}  // namespace tributary::edge
+}  // namespace tributary

@@ -1,0 +1,197 @@
+#include "collector/persister.h"
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <map>
+#include <mutex>
+
+#include "collector/stream/embedded_stream.h"
+#include "tests/contract/stream_verbs.h"
+
+using namespace tributary;
+using namespace tributary::collector;
+using namespace tributary::collector::stream_verbs;
+using Verdict = Outcome::Verdict;
+
+namespace {
+
+// A store in memory whose every write the test may answer itself.
+class ScriptedStore final : public Store {
+ public:
+  using Script = std::function<std::optional<Outcome>(const Event&)>;
+
+  std::vector<Outcome> write(std::span<const Event> events) override {
+    const std::lock_guard lock(mutex_);
+    ++writes_;
+    std::vector<Outcome> outcomes;
+    for (const auto& event : events) outcomes.push_back(take(event));
+    return outcomes;
+  }
+  Result<Page> query(const Query&) override { return Page{}; }
+  HealthCheck health() const override { return {}; }
+
+  // Asked about each event; without an answer the store behaves well.
+  void follow(Script script) {
+    const std::lock_guard lock(mutex_);
+    script_ = std::move(script);
+  }
+  [[nodiscard]] std::size_t stored() const {
+    const std::lock_guard lock(mutex_);
+    return hashes_.size();
+  }
+  [[nodiscard]] std::size_t writes() const {
+    const std::lock_guard lock(mutex_);
+    return writes_;
+  }
+
+ private:
+  Outcome take(const Event& event) {
+    if (script_) {
+      if (auto scripted = script_(event)) return *std::move(scripted);
+    }
+    const auto [found, is_new] = hashes_.emplace(event.key, event.hash);
+    if (is_new) return {.verdict = Verdict::stored, .detail = {}};
+    if (found->second == event.hash) return {.verdict = Verdict::duplicate, .detail = {}};
+    return {.verdict = Verdict::conflict, .detail = "other content"};
+  }
+
+  mutable std::mutex mutex_;
+  Script script_;
+  std::map<std::string, ContentHash> hashes_;
+  std::size_t writes_ = 0;
+};
+
+std::string reading(int second, double temperature = 20) {
+  return R"({"sensor_id":"s","timestamp":"2026-01-21T10:00:)" + std::to_string(10 + second) +
+         R"(Z","temperature":)" + std::to_string(temperature) +
+         R"(,"humidity":50,"location":{"latitude":1,"longitude":2}})";
+}
+
+struct Fixture {
+  TemporaryDirectory directory;
+  SystemClock clock;
+  Metrics metrics;
+  ScriptedStore* store = nullptr;
+  Pipeline pipeline{.config = {.name = "telemetry",
+                               .schema = *Schema::built_in("telemetry"),
+                               .topic = "sensor-events",
+                               .group = {},
+                               .table = {}},
+                    .stream = nullptr,
+                    .store = nullptr};
+  std::unique_ptr<Persister> persister;
+
+  Fixture() {
+    pipeline.stream = *open_embedded_stream(
+        posix_file_system(),
+        {.directory = directory.path(), .topic = "sensor-events", .group = "persisters"});
+    auto made = std::make_unique<ScriptedStore>();
+    store = made.get();
+    pipeline.store = std::move(made);
+  }
+
+  void deliver(const std::vector<std::string>& events) {
+    stream_verbs::deliver(*pipeline.stream->make_producer(), events);
+  }
+  void start() { persister = Persister::start(pipeline, clock, metrics); }
+  // Everything is settled.
+  Account drained() {
+    REQUIRE(eventually([&] { return pipeline.stream->account().lag == 0; }));
+    return balanced_account(*pipeline.stream);
+  }
+  [[nodiscard]] std::vector<DeadLetter> dead_letters() const {
+    return *pipeline.stream->dead_letters(0, 100);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a key that comes again in one batch is stored once: the first wins") {
+  Fixture fixture;
+  fixture.deliver({reading(0), reading(0), reading(0, 21), reading(1)});
+  fixture.start();
+  const auto account = fixture.drained();
+  REQUIRE(account.totals == Totals{.stored = 2, .duplicates = 1, .conflicts = 1, .rejected = 0});
+  REQUIRE(fixture.store->stored() == 2);
+  const auto letters = fixture.dead_letters();
+  REQUIRE(letters.size() == 1);
+  REQUIRE(letters[0].reason == "conflict");
+  REQUIRE(letters[0].event == reading(0, 21));
+  REQUIRE(letters[0].offset == 3);
+}
+
+TEST_CASE("what is no event of the pipeline is dead-lettered with its bytes and the rest goes on") {
+  Fixture fixture;
+  fixture.deliver({"not JSON", reading(0), R"({"sensor_id":"s"})", reading(1)});
+  fixture.start();
+  REQUIRE(fixture.drained().totals ==
+          Totals{.stored = 2, .duplicates = 0, .conflicts = 0, .rejected = 2});
+  const auto letters = fixture.dead_letters();
+  REQUIRE(letters.size() == 2);
+  REQUIRE(letters[0].event == "not JSON");
+  REQUIRE(letters[0].reason == "rejected");
+  REQUIRE(letters[1].topic == "sensor-events");
+}
+
+TEST_CASE("while the store is down nothing is settled or given up, and it shows") {
+  Fixture fixture;
+  fixture.store->follow([](const Event&) -> std::optional<Outcome> {
+    return Outcome{.verdict = Verdict::retry, .detail = "no connection"};
+  });
+  fixture.deliver({reading(0), reading(1)});
+  fixture.start();
+  REQUIRE(eventually([&] { return fixture.store->writes() >= 7; }));
+  REQUIRE_FALSE(fixture.persister->health().up);
+  REQUIRE(fixture.persister->health().detail.find("no connection") != std::string::npos);
+  REQUIRE(fixture.pipeline.stream->account().lag == 2);
+  REQUIRE(fixture.dead_letters().empty());
+
+  fixture.store->follow({});
+  REQUIRE(fixture.drained().totals.stored == 2);
+  REQUIRE(eventually([&] { return fixture.persister->health().up; }));
+}
+
+TEST_CASE("a record that fails alone, again and again, is rejected, and the others are stored") {
+  Fixture fixture;
+  fixture.store->follow([](const Event& event) -> std::optional<Outcome> {
+    if (event.json.find("10:00:11") == std::string::npos) return std::nullopt;
+    return Outcome{.verdict = Verdict::retry, .detail = "strange error"};
+  });
+  fixture.deliver({reading(0), reading(1), reading(2)});
+  fixture.start();
+  REQUIRE(fixture.drained().totals ==
+          Totals{.stored = 2, .duplicates = 0, .conflicts = 0, .rejected = 1});
+  const auto letters = fixture.dead_letters();
+  REQUIRE(letters.size() == 1);
+  REQUIRE(letters[0].detail.find("strange error") != std::string::npos);
+}
+
+TEST_CASE("a record that fails in a batch of its own is rejected once the store takes others") {
+  Fixture fixture;
+  fixture.start();
+  fixture.deliver({reading(0)});
+  fixture.drained();
+  fixture.store->follow([](const Event& event) -> std::optional<Outcome> {
+    if (event.json.find("10:00:11") == std::string::npos) return std::nullopt;
+    return Outcome{.verdict = Verdict::retry, .detail = "strange error"};
+  });
+  fixture.deliver({reading(1)});
+  REQUIRE(fixture.drained().totals ==
+          Totals{.stored = 1, .duplicates = 0, .conflicts = 0, .rejected = 1});
+}
+
+TEST_CASE("a stop while the store is down leaves the batch to the next start") {
+  Fixture fixture;
+  fixture.store->follow([](const Event&) -> std::optional<Outcome> {
+    return Outcome{.verdict = Verdict::retry, .detail = "down"};
+  });
+  fixture.deliver({reading(0)});
+  fixture.start();
+  REQUIRE(eventually([&] { return fixture.store->writes() >= 1; }));
+  fixture.persister.reset();
+  REQUIRE(fixture.pipeline.stream->account().lag == 1);
+
+  fixture.store->follow({});
+  fixture.start();
+  REQUIRE(fixture.drained().totals.stored == 1);
+}
