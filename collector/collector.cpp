@@ -57,15 +57,16 @@ class RunningCollector final : public Collector {
                                                               .topic = kUnroutedTopic,
                                                               .group = kUnroutedGroup}));
     for (const auto& pipeline : config_.pipelines) TRIBUTARY_TRY(open(pipeline));
-    register_queries(server_, all_);
-    register_operations(server_, all_, *unrouted_, health_, metrics_);
-    http_ingest_ = HttpIngest::start(config_.http, all_, server_, clock_, metrics_);
-    TRIBUTARY_TRY(server_.start());
+    observe_unrouted();
     for (auto* pipeline : all_) {
       persisters_.push_back(Persister::start(*pipeline, clock_, metrics_));
       observe(*pipeline, *persisters_.back());
     }
-    return start_mqtt();
+    register_queries(server_, all_);
+    register_operations(server_, all_, *unrouted_, health_, metrics_);
+    http_ingest_ = HttpIngest::start(config_.http, all_, server_, clock_, metrics_);
+    TRIBUTARY_TRY(start_mqtt());
+    return server_.start();
   }
 
   bool stop(std::chrono::milliseconds time) override {
@@ -93,6 +94,9 @@ class RunningCollector final : public Collector {
     TRIBUTARY_ASSIGN(pipeline->store, open_sqlite_store({.file = sqlite_file(config_, config),
                                                          .table = config.table},
                                                         config.schema));
+    if (const auto health = pipeline->store->health(); !health.up) {
+      log_error(kComponent, health.detail, {{"pipeline", config.name}});
+    }
     if (const auto health = pipeline->stream->health(); health.warning) {
       log_warning(kComponent, health.detail, {{"pipeline", config.name}});
     }
@@ -111,6 +115,13 @@ class RunningCollector final : public Collector {
                      MqttIngest::start(config_.mqtt, all_, *unrouted_, clock_, metrics_));
     health_.add("mqtt", [this] { return mqtt_ingest_->health(); });
     return {};
+  }
+
+  void observe_unrouted() {
+    health_.add("stream.unrouted", [this] { return unrouted_->health(); });
+    if (const auto health = unrouted_->health(); health.warning) {
+      log_warning(kComponent, health.detail, {{"stream", "unrouted"}});
+    }
   }
 
   void observe(Pipeline& pipeline, Persister& persister) {

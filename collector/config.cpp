@@ -7,6 +7,8 @@
 #include <optional>
 #include <sstream>
 
+#include "collector/pipeline.h"
+#include "shared/config/access.h"
 #include "shared/mqtt/url.h"
 
 namespace tributary::collector {
@@ -15,6 +17,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::array<std::string_view, 3> kRoles{"ingest", "persist", "query"};
+
+// The broker drops what is larger, after its PUBACK: MQTT 5 gives a subscriber no other way to say
+// no.
+constexpr std::uint32_t kMqttPacketSizeMax = 64U << 20;
 
 bool is_pipeline_name(std::string_view name) {
   const auto lower_or_digit = [](char c) {
@@ -60,15 +66,8 @@ void read_mqtt(const Settings& mqtt, Config::Mqtt& config) {
       mqtt.refuse("url", url.error().message());
   }
   options.user = mqtt.string("user");
-  options.password = mqtt.string("password");
-  if (const auto file = mqtt.optional_string("password_file")) {
-    const auto password = read_file(*file);
-    if (!password) {
-      mqtt.refuse("password_file", password.error().message());
-    } else {
-      options.password = password->substr(0, password->find_first_of("\r\n"));
-    }
-  }
+  options.password = read_password(mqtt);
+  options.packet_size_max = kMqttPacketSizeMax;
   const auto tls = mqtt.table("tls");
   options.tls.ca_file = tls.string("ca");
   options.tls.certificate_file = tls.string("certificate");
@@ -93,7 +92,7 @@ void read_http(const Settings& http, const Config& roles, Config::Http& config) 
     if (roles.query) listen.emplace_back("127.0.0.1:8001");
     if (roles.persist) listen.emplace_back("127.0.0.1:8002");
   }
-  config.options.listen = http.strings("listen", listen);
+  config.options.listen = read_listen(http, listen);
   config.options.threads = static_cast<std::size_t>(http.integer("threads", 1, 1, 64));
   config.options.workers = static_cast<std::size_t>(http.integer("workers", 4, 1, 256));
   config.options.body_size_max = http.bytes("body_size_max", 8U << 20, 1024, 1U << 30);
@@ -129,10 +128,23 @@ bool is_topic_name(std::string_view name) {
          name.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
+bool is_table_name(std::string_view name) {
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  return !name.empty() && (name.front() < '0' || name.front() > '9') &&
+         name.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
 void check_names(const Settings& settings, const PipelineConfig& pipeline) {
-  if (!is_topic_name(pipeline.topic)) {
+  if (pipeline.topic.ends_with(".dead") || pipeline.topic == kUnroutedTopic) {
+    settings.refuse("topic",
+                    "\"" + pipeline.topic + "\" is the name of dead letters: choose another");
+  } else if (!is_topic_name(pipeline.topic)) {
     settings.refuse("topic",
                     "\"" + pipeline.topic + "\" is no topic: letters, digits, '.', '_' and '-'");
+  }
+  if (!is_table_name(pipeline.table) && !is_pipeline_name(pipeline.table)) {
+    settings.refuse("table", "\"" + pipeline.table + "\" is no table: letters, digits and _");
   }
   if (!is_pipeline_name(pipeline.group)) {
     settings.refuse("group", "\"" + pipeline.group +
@@ -257,6 +269,8 @@ Result<Config> read_config(const Settings& settings,
   Config config;
   read_roles(settings, config);
   config.data = settings.string("data", default_state_directory(environment));
+  if (config.data.empty())
+    settings.refuse("data", "is empty: it is the directory that everything is kept in");
   read_mqtt(settings.table("mqtt"), config.mqtt);
   read_http(settings.table("http"), config, config.http);
   config.pipelines = read_pipelines(settings);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -47,6 +48,9 @@ Result<void> list_by_log(const Stream& stream) {
 
 Result<void> list(const Config& config, const std::string& pipeline, const std::string& topic,
                   const std::string& group) {
+  if (!std::filesystem::is_directory(config.data / "stream")) {
+    return fail(errc::not_found, "no collector has ever kept anything in " + config.data.string());
+  }
   auto stream = open_embedded_stream(
       posix_file_system(), {.directory = config.data / "stream", .topic = topic, .group = group});
   if (stream) return list_by_log(**stream);

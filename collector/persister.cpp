@@ -82,7 +82,10 @@ class PersisterThread final : public Persister {
         continue;
       }
       backoff.reset();
-      if (batch->entries.empty() && batch->missing.empty()) continue;
+      if (batch->empty()) {
+        if (!pipeline_.store->health().up) pipeline_.store->write({});  // perhaps it is back
+        continue;
+      }
       if (!persist(*batch, stop)) return;
       const auto taken = clock_.monotonic() - begun;
       if (batch->entries.size() < kBatchLimit.records / 2 && taken < kBatchTime) {
@@ -169,7 +172,7 @@ class PersisterThread final : public Persister {
       retries_.add();
       down("the store doesn't take events: " + work.outcomes[work.entries.front()].detail);
       if (!pause(stop, backoff.next())) return false;
-      store_takes_others = canary_ && takes_canary();
+      store_takes_others = takes_canary();
     }
     up();
     return true;
@@ -177,6 +180,7 @@ class PersisterThread final : public Persister {
 
   // Whether the store takes an event that it took before: then it is not the store that fails.
   bool takes_canary() {
+    if (!canary_) return false;
     return pipeline_.store->write({&*canary_, 1}).front().verdict != Verdict::retry;
   }
 

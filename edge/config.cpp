@@ -6,6 +6,7 @@
 #include <array>
 #include <string_view>
 
+#include "shared/config/access.h"
 #include "shared/mqtt/url.h"
 
 namespace tributary::edge {
@@ -17,7 +18,6 @@ using std::chrono::milliseconds;
 constexpr std::uint64_t kKiB = 1U << 10;
 constexpr std::uint64_t kMiB = 1U << 20;
 constexpr std::size_t kIdSizeMax = 64;
-constexpr std::size_t kPasswordSizeMax = 4096;
 
 bool is_id_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -58,30 +58,12 @@ void read_buffer(const Settings& buffer, const std::map<std::string, std::string
       buffer.string("sync", "100ms") == "always" ? 0ms : buffer.duration("sync", 100ms, 1ms, 60s);
 }
 
-Result<std::string> read_password(FileSystem& files, const std::string& path) {
-  TRIBUTARY_ASSIGN(const auto file, files.open(path, OpenMode::read));
-  std::string password(kPasswordSizeMax, '\0');
-  TRIBUTARY_ASSIGN(const auto size, file->read(0, std::as_writable_bytes(std::span(password))));
-  password.resize(std::min(size, password.find_first_of("\r\n")));
-  return password;
-}
-
-void read_mqtt(const Settings& mqtt, FileSystem& files, Config& config) {
+void read_mqtt(const Settings& mqtt, Config& config) {
   auto& options = config.publisher.mqtt;
   options.url = mqtt.string("url", "mqtt://127.0.0.1:1883");
   if (const auto url = parse_mqtt_url(options.url); !url) mqtt.refuse("url", url.error().message());
   options.user = mqtt.string("user");
-  options.password = mqtt.string("password");
-  if (mqtt.has("password") && mqtt.place("password").starts_with("--set")) {
-    mqtt.refuse("password",
-                "other users of this machine can see the command line: use mqtt.password_file or "
-                "TRIBUTARY_MQTT__PASSWORD");
-  }
-  if (const auto file = mqtt.optional_string("password_file")) {
-    auto password = read_password(files, *file);
-    if (!password) mqtt.refuse("password_file", password.error().message());
-    if (password) options.password = *std::move(password);
-  }
+  options.password = read_password(mqtt);
   const auto tls = mqtt.table("tls");
   options.tls.ca_file = tls.string("ca");
   options.tls.certificate_file = tls.string("certificate");
@@ -100,23 +82,6 @@ void read_mqtt(const Settings& mqtt, FileSystem& files, Config& config) {
   receipts.window = static_cast<std::size_t>(mqtt.integer("window", 16, 1, 1000));
   config.outbox.batch_size = mqtt.bytes("batch_size", 64 * kKiB, kKiB, 64 * kKiB);
   config.outbox.batch_wait = mqtt.duration("batch_wait", 50ms, 0ms, 60s);
-}
-
-bool is_loopback(std::string_view address) {
-  return address.starts_with("127.") || address.starts_with("[::1]") ||
-         address.starts_with("localhost:");
-}
-
-void read_http(const Settings& http, Config& config) {
-  config.listen = http.strings("listen", {"127.0.0.1:8003"});
-  const bool insecure = http.boolean("insecure", false);
-  for (const auto& address : config.listen) {
-    if (!insecure && !is_loopback(address)) {
-      http.refuse("listen", address +
-                                " can be reached from other machines: set http.insecure = true "
-                                "if everybody there may read health, metrics and buffer");
-    }
-  }
 }
 
 }  // namespace
@@ -158,13 +123,13 @@ FullPolicy Config::full_policy(const std::string& pipeline) const {
 
 Result<Config> read_config(const Settings& settings,
                            const std::map<std::string, std::string>& environment,
-                           const std::filesystem::path& config_file, FileSystem& files) {
+                           const std::filesystem::path& config_file) {
   Config config;
   config.id = read_id(settings);
   config.publisher.edge = config.id;
   read_buffer(settings.table("buffer"), environment, config.buffer);
-  read_mqtt(settings.table("mqtt"), files, config);
-  read_http(settings.table("http"), config);
+  read_mqtt(settings.table("mqtt"), config);
+  config.listen = read_listen(settings.table("http"), {"127.0.0.1:8003"});
   config.exit_when_done = settings.boolean("exit_when_done", false);
   config.sensors = read_sensors(settings, config.id, config_file.parent_path());
   TRIBUTARY_TRY(settings.finish());

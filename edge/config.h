@@ -48,7 +48,7 @@ struct Config {
 // recordings are looked for, too.
 Result<Config> read_config(const Settings& settings,
                            const std::map<std::string, std::string>& environment,
-                           const std::filesystem::path& config_file, FileSystem& files);
+                           const std::filesystem::path& config_file);
 
 // The host's name as an edge id: what isn't of [A-Za-z0-9_-] becomes "-", 64 characters at most.
 std::string edge_id_of_host(std::string_view host);

@@ -31,7 +31,7 @@ Result<Config> load(const CommandLine& command_line) {
   sources.environment = process_environment();
   sources.sets = command_line.sets;
   TRIBUTARY_ASSIGN(const auto settings, Settings::load(sources));
-  return read_config(settings, sources.environment, sources.file, posix_file_system());
+  return read_config(settings, sources.environment, sources.file);
 }
 
 // Blocked in every thread from now on: wait_for_signal() takes them.

@@ -30,6 +30,7 @@ struct Door {
   Counter& accepted;
   Counter& rejected;
   Counter& refused;
+  bool has_no_room = false;  // it did not take the last record
 };
 
 struct Request {
@@ -123,6 +124,11 @@ class HttpIngestThread final : public HttpIngest {
           415,
           "the content type is \"" + type + "\": send application/json or application/x-ndjson"));
     }
+    if (const auto encoding = http.header("content-encoding");
+        encoding && *encoding != "identity") {
+      return responder.respond(problem(
+          415, "the content encoding is \"" + std::string(*encoding) + "\": send it as it is"));
+    }
     const auto invalid = http.parameter("invalid");
     if (invalid && *invalid != "dead_letter" && *invalid != "refuse") {
       return responder.respond(
@@ -140,11 +146,12 @@ class HttpIngestThread final : public HttpIngest {
                     .ndjson = type == "application/x-ndjson",
                     .bury_invalid = invalid == "dead_letter",
                     .deadline = clock_.monotonic() + timeout};
-    if (bytes_ + size > config_.queue_bytes_max || !queue_.try_push(std::move(request))) {
+    const bool fits = (bytes_ += size) <= config_.queue_bytes_max;
+    if (!fits || !queue_.try_push(std::move(request))) {
+      bytes_ -= size;
       return request.responder.respond(
           unavailable("the ingest queue is full: try again in a moment"));
     }
-    bytes_ += size;
   }
 
   [[nodiscard]] HttpResponse unknown_pipeline(const std::string& name) const {
@@ -173,10 +180,12 @@ class HttpIngestThread final : public HttpIngest {
     auto& job = jobs_.emplace_back(Job{.request = std::move(request)});
     job.records = split_records(job.request.http.body,
                                 job.request.ndjson ? Framing::ndjson : Framing::detect);
-    if (job.records.size() <= kRecordsMax) return;
+    const bool blank = job.request.http.body.find_first_not_of(" \t\r\n") == std::string::npos;
+    if (!blank && job.records.size() <= kRecordsMax) return;
     job.records.clear();
     job.answered = true;
-    job.request.responder.respond(problem(413, kTooManyRecords));
+    job.request.responder.respond(blank ? problem(400, "the body is blank")
+                                        : problem(413, kTooManyRecords));
   }
 
   // Appends as many of the job's records as the stream takes.
@@ -187,12 +196,15 @@ class HttpIngestThread final : public HttpIngest {
     for (; job.next < job.records.size() && !job.answered; ++job.next) {
       const auto record = job.records[job.next];
       auto taken = door.intake.offer(record, origin, token);
-      if (taken && !*taken) return;
+      door.has_no_room = taken && !*taken;
+      if (door.has_no_room) return;
       if (taken) {
         ++job.accepted;
         ++job.in_flight;
       } else if (job.request.bury_invalid) {
-        if (!door.intake.offer_dead_letter(record, origin, "invalid", taken.error(), token)) return;
+        door.has_no_room =
+            !door.intake.offer_dead_letter(record, origin, "invalid", taken.error(), token);
+        if (door.has_no_room) return;
         ++job.rejected;
         ++job.in_flight;
       } else {
@@ -205,7 +217,8 @@ class HttpIngestThread final : public HttpIngest {
 
   void collect() {
     for (auto& door : doors_) {
-      if (door.intake.in_flight() == 0) continue;
+      if (door.intake.in_flight() == 0 && !door.has_no_room) continue;
+      door.has_no_room = false;
       for (const auto token : door.intake.poll(kPumpWait))
         --reinterpret_cast<Job*>(token)->in_flight;
     }

@@ -38,25 +38,31 @@ class Intake::Impl {
     CHECK(codec_);
     auto valid = codec_->validate(record);
     if (!valid) return std::unexpected(std::move(valid).error());
-    return begin({.record = record,
-                  .origin = origin,
-                  .token = token,
-                  .reason = {},
-                  .detail = {},
-                  .partition_key = std::string(*valid),
-                  .received_at = clock_.now()});
+    const auto taken = begin({.record = record,
+                              .origin = origin,
+                              .token = token,
+                              .reason = {},
+                              .detail = {},
+                              .partition_key = std::string(*valid),
+                              .received_at = clock_.now()});
+    if (!taken && taken.error() == errc::too_large) {
+      return std::unexpected(Problem{.pointer = "", .detail = taken.error().message()});
+    }
+    return taken.has_value();
   }
 
   bool offer_dead_letter(std::string_view record, const Origin& origin, std::string_view reason,
                          const Problem& problem, std::uint64_t token) {
     CHECK(!reason.empty());
-    return begin({.record = record,
-                  .origin = origin,
-                  .token = token,
-                  .reason = std::string(reason),
-                  .detail = describe(problem),
-                  .partition_key = {},
-                  .received_at = clock_.now()});
+    const auto taken = begin({.record = record,
+                              .origin = origin,
+                              .token = token,
+                              .reason = std::string(reason),
+                              .detail = describe(problem),
+                              .partition_key = {},
+                              .received_at = clock_.now()});
+    CHECK(taken || !(taken.error() == errc::too_large));  // DeadLetterRecord sees to it
+    return taken.has_value();
   }
 
   std::vector<std::uint64_t> poll(std::chrono::milliseconds wait) {
@@ -77,21 +83,20 @@ class Intake::Impl {
     return problem.pointer.empty() ? problem.detail : problem.pointer + " " + problem.detail;
   }
 
-  bool begin(Pending pending) {
+  Result<void> begin(Pending pending) {
     if (free_.empty()) {
       free_.push_back(slots_.size());
       slots_.emplace_back();
     }
     const auto slot = free_.back();
     slots_[slot] = std::move(pending);
-    if (!append(slot)) return false;
+    TRIBUTARY_TRY(append(slot));
     free_.pop_back();
     if (slots_[slot].reason.empty()) ++events_in_flight_;
-    return true;
+    return {};
   }
 
-  // False when the producer has no room, or can't take it just now.
-  bool append(std::size_t slot) {
+  Result<void> append(std::size_t slot) {
     const Pending& pending = slots_[slot];
     Record record;
     record.token = slot;
@@ -107,14 +112,14 @@ class Intake::Impl {
     envelope.log = pending.origin.log;
     envelope.sequence = pending.origin.sequence;
     envelope.event = pending.record;
-    if (pending.reason.empty()) return events_->append(record).has_value();
+    if (pending.reason.empty()) return events_->append(record);
     envelope.flags = Envelope::kRejectedAtIngest;
     envelope.reason = pending.reason;
     envelope.detail = pending.detail;
     envelope.topic = pending.origin.topic;
     const DeadLetterRecord dead_letter(envelope);
     record.envelope = dead_letter.envelope();
-    return dead_letters_->append(record).has_value();
+    return dead_letters_->append(record);
   }
 
   void collect(Producer& producer, std::chrono::milliseconds wait,

@@ -40,15 +40,17 @@ class Intake {
   Intake(Intake&&) noexcept;
   ~Intake();
 
-  // Appends the record when it is valid. `record` must stay alive until it is durable.
-  // False when the stream has no room: poll(), then offer it again.
+  // Appends the record when it is valid. `record` must stay alive until it is durable. A problem,
+  // too, when the stream can never take it (too large with its envelope). False when the stream has
+  // no room now: poll(), which waits then, and offer it again.
   std::expected<bool, Problem> offer(std::string_view record, const Origin& origin,
                                      std::uint64_t token);
   // Puts the record among the dead letters. False as above.
   bool offer_dead_letter(std::string_view record, const Origin& origin, std::string_view reason,
                          const Problem& problem, std::uint64_t token);
 
-  // The tokens of what became durable; waits up to `wait` for the first one.
+  // The tokens of what became durable; waits up to `wait` for the first one, with nothing in flight
+  // too.
   std::vector<std::uint64_t> poll(std::chrono::milliseconds wait);
   [[nodiscard]] std::size_t in_flight() const;
 

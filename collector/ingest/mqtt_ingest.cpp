@@ -22,6 +22,8 @@ constexpr std::string_view kComponent = "mqtt";
 constexpr auto kPollWait = 500ms;
 constexpr auto kHoldEvery =
     200ms;  // how often the connection is looked after while PUBACKs are held
+constexpr std::size_t kEdgeIdSizeMax = 64;  // DESIGN 8; a device may put anything into its topic
+constexpr auto kRefusedShown = 2s;          // for how long a stream may refuse before health tells
 constexpr auto kStopPatience = 5s;  // how long a stop waits for a stream that doesn't take a batch
 
 struct Topic {
@@ -44,7 +46,11 @@ std::optional<Topic> parse_topic(std::string_view topic) {
 // With the sender's log and sequence when the message is an edge's batch: they stand in its user
 // properties, the sequence being that of the first line.
 Origin origin_of(const MqttMessage& message, std::string_view edge) {
-  Origin origin{.source = "mqtt", .topic = message.topic, .edge = edge, .log = {}, .sequence = {}};
+  Origin origin{.source = "mqtt",
+                .topic = message.topic,
+                .edge = edge.substr(0, kEdgeIdSizeMax),
+                .log = {},
+                .sequence = {}};
   const auto log = message.properties.user_property("log");
   const auto sequence = message.properties.user_property("sequence");
   if (!log || !sequence) return origin;
@@ -66,6 +72,7 @@ bool receipt_allowed(const std::vector<std::string>& filters, std::string_view t
 
 // Where the records of one pipeline go in; of no pipeline, for what can't be routed.
 struct Door {
+  std::string name;
   Intake intake;
   Counter& accepted;
   Counter& rejected;
@@ -73,7 +80,8 @@ struct Door {
 
 Door make_door(Intake intake, const std::string& pipeline, Metrics& metrics) {
   const MetricLabels labels{{"pipeline", pipeline}, {"source", "mqtt"}};
-  return {.intake = std::move(intake),
+  return {.name = pipeline.empty() ? "of what belongs to no pipeline" : pipeline,
+          .intake = std::move(intake),
           .accepted = metrics.counter("tributary_collector_ingested_total",
                                       "Events taken into the stream", labels),
           .rejected = metrics.counter("tributary_collector_ingest_rejected_total",
@@ -162,6 +170,7 @@ class MqttIngestThread final : public MqttIngest {
   void take(const MqttRound& round, const std::stop_token& stop) {
     messages_.add(static_cast<double>(round.messages.size()));
     tallies_.assign(round.messages.size(), {});
+    taking_since_ = clock_.monotonic();
     for (std::size_t i = 0; i < round.messages.size(); ++i) {
       if (!submit(round.messages[i], tallies_[i], stop)) return;
     }
@@ -215,7 +224,7 @@ class MqttIngestThread final : public MqttIngest {
       if (!taken) return bury(door, original, origin, "invalid", taken.error(), tally, stop);
       if (*taken) break;
       if (gave_up(stop)) return false;
-      pump();
+      wait_for_room(door);
     }
     ++tally.accepted;
     door.accepted.add();
@@ -226,7 +235,7 @@ class MqttIngestThread final : public MqttIngest {
             const Problem& problem, Tally& tally, const std::stop_token& stop) {
     while (!door.intake.offer_dead_letter(record, origin, reason, problem, 0)) {
       if (gave_up(stop)) return false;
-      pump();
+      wait_for_room(door);
     }
     ++tally.rejected;
     door.rejected.add();
@@ -239,19 +248,31 @@ class MqttIngestThread final : public MqttIngest {
            });
   }
 
-  // Lets the streams work for a moment, and keeps the connection alive meanwhile.
+  // Waits a moment for what is in flight, and keeps the connection alive meanwhile.
   void pump() {
-    const auto now = clock_.monotonic();
-    if (now - held_at_ >= kHoldEvery) {
-      client_->hold();
-      held_at_ = now;
+    hold();
+    for (auto& [name, door] : doors_) {
+      if (door.intake.in_flight() > 0) door.intake.poll(kHoldEvery);
     }
-    for (auto& [name, door] : doors_) pump(door);
-    pump(unrouted_);
+    if (unrouted_.intake.in_flight() > 0) unrouted_.intake.poll(kHoldEvery);
   }
 
-  static void pump(Door& door) {
-    if (door.intake.in_flight() > 0) door.intake.poll(kHoldEvery);
+  // Waits a moment until a stream that refused a record may take it.
+  void wait_for_room(Door& door) {
+    hold();
+    door.intake.poll(kHoldEvery);
+    if (clock_.monotonic() - taking_since_ < kRefusedShown) return;
+    const std::lock_guard lock(mutex_);
+    health_ = {.up = false,
+               .detail = "messages wait with the broker: the stream " + door.name +
+                         " takes no records (it is full, or its disk fails)"};
+  }
+
+  void hold() {
+    const auto now = clock_.monotonic();
+    if (now - held_at_ < kHoldEvery) return;
+    client_->hold();
+    held_at_ = now;
   }
 
   bool gave_up(const std::stop_token& stop) {
@@ -306,6 +327,7 @@ class MqttIngestThread final : public MqttIngest {
   Door unrouted_;
   std::vector<Tally> tallies_;
   std::chrono::nanoseconds held_at_{};
+  std::chrono::nanoseconds taking_since_{};
   std::chrono::nanoseconds stop_seen_at_{};
 
   Counter& messages_;

@@ -49,12 +49,18 @@ class SqliteStore final : public Store {
                   .query_time = options_.query_time,
                   .busy_timeout_ms = busy_timeout_ms()}) {}
 
-  Result<void> open(SqliteConnection::Mode mode) {
+  Result<void> open() {
     TRIBUTARY_ASSIGN(auto writer,
-                     SqliteWriter::open(options_.file, mode, busy_timeout_ms(), layout_, schema_));
+                     SqliteWriter::open(options_.file, mode_, busy_timeout_ms(), layout_, schema_));
     writer_ = std::make_unique<SqliteWriter>(std::move(writer));
+    mode_ = SqliteConnection::Mode::write;
     readers_.use(FileIdentity::of(options_.file));
     return {};
+  }
+
+  void down(std::string why) {
+    const std::lock_guard lock(mutex_);
+    problem_ = std::move(why);
   }
 
   std::vector<Outcome> write(std::span<const Event> events) override {
@@ -84,7 +90,8 @@ class SqliteStore final : public Store {
   }
 
   Result<std::vector<Outcome>> try_write(std::span<const Event> events) {
-    if (!writer_) TRIBUTARY_TRY(open(SqliteConnection::Mode::write));
+    if (!writer_) TRIBUTARY_TRY(open());
+    if (events.empty()) return std::vector<Outcome>();
     auto outcomes = writer_->write(events);
     if (!outcomes) {
       readers_.close_idle();
@@ -96,6 +103,8 @@ class SqliteStore final : public Store {
   const SqliteStoreOptions options_;
   const Schema schema_;
   const SqliteLayout layout_;
+  // Made when missing, but once: a file that vanishes later took events with it.
+  SqliteConnection::Mode mode_ = SqliteConnection::Mode::create;
   std::unique_ptr<SqliteWriter> writer_;  // of the thread that writes; none after a failure
   SqliteReaders readers_;                 // closed before the writer: the last one tidies up
 
@@ -118,7 +127,11 @@ Result<std::unique_ptr<Store>> open_sqlite_store(SqliteStoreOptions options, Sch
   TRIBUTARY_ASSIGN(auto layout, SqliteLayout::of(options.table, schema));
   auto store =
       std::make_unique<SqliteStore>(std::move(options), std::move(schema), std::move(layout));
-  TRIBUTARY_TRY(store->open(SqliteConnection::Mode::create));
+  // What only time or an operator can mend doesn't keep the rest of the collector from starting.
+  if (auto opened = store->open(); !opened) {
+    if (!(opened.error() == errc::unavailable)) return std::unexpected(std::move(opened).error());
+    store->down(opened.error().message());
+  }
   return store;
 }
 

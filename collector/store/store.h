@@ -64,7 +64,8 @@ class Store {
  public:
   virtual ~Store() = default;
   // One outcome for each event, in the same order. What is `stored` or `duplicate` is durable on
-  // return. No two of the events have the same key. When the store is down all are `retry`.
+  // return. No two of the events have the same key. When the store is down all are `retry`. Without
+  // events it only looks whether a store that was down is back.
   virtual std::vector<Outcome> write(std::span<const Event> events) = 0;
   // errc::invalid_argument names the filter that can't be ("sensor_id=…: …"); errc::unavailable;
   // errc::timed_out says how to ask for less.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "shared/base/backoff.h"
+#include "shared/observe/logging.h"
 
 namespace tributary::collector {
 namespace {
@@ -81,6 +82,8 @@ void Committer::publish(Sequence through) {
 
 void Committer::set_failure(std::optional<std::string> reason) {
   const std::lock_guard lock(mutex_);
+  if (reason && !failure_) log_error("stream", "records wait for the disk: " + *reason);
+  if (!reason && failure_) log_info("stream", "the disk takes records again");
   failure_ = std::move(reason);
 }
 

@@ -128,3 +128,22 @@ def test_events_published_while_the_collector_is_away_wait_at_the_broker(collect
         device.publish(json.dumps(reading(second)))
     collector.start_and_wait()
     collector.wait_for_account(records=100, stored=100)
+
+
+def test_the_largest_event_under_the_longest_topic_is_taken_and_what_follows_too(collector, device):
+    event = reading(0, note="")
+    event["note"] = "x" * (256 * 1024 - len(json.dumps(event)))
+    device.publish(json.dumps(event), topic="tributary/" + "e" * 60_000 + "/events/telemetry")
+    device.publish(json.dumps(reading(1)))
+    collector.wait_for_account(records=2, stored=2)
+    assert collector.events()[0] == exactly(event)
+
+
+def test_an_event_one_byte_too_large_goes_to_the_dead_letters_and_what_follows_is_stored(collector, device):
+    event = reading(0, note="")
+    event["note"] = "x" * (256 * 1024 + 1 - len(json.dumps(event)))
+    device.publish(json.dumps(event), topic="tributary/" + "e" * 60_000 + "/events/telemetry")
+    device.publish(json.dumps(reading(1)))
+    collector.wait_for_account(records=2, stored=1, rejected=1)
+    [letter] = wait_for_letters(collector, 1)
+    assert "cut from 262145 bytes" in letter["detail"]

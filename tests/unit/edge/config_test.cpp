@@ -38,7 +38,7 @@ class ConfigFile {
     sources.dotenv_file = (directory_ / ".env").string();
     sources.sets = std::move(sets);
     TRIBUTARY_ASSIGN(const auto settings, Settings::load(sources));
-    return read_config(settings, sources.environment, sources.file, posix_file_system());
+    return read_config(settings, sources.environment, sources.file);
   }
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
 

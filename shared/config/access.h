@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "shared/config/settings.h"
+
+namespace tributary {
+
+// `password`, or the first line of `password_file`. A password on the command line is refused:
+// other users of the machine can see it.
+std::string read_password(const Settings& table);
+
+// `listen`. Addresses that other machines can reach are refused unless `insecure = true`.
+std::vector<std::string> read_listen(const Settings& http, std::vector<std::string> absent);
+
+}  // namespace tributary
