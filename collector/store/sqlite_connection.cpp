@@ -174,7 +174,10 @@ Error SqliteConnection::error(int code, std::string_view doing) const {
     words += " (" + std::generic_category().message(system_code) + ")";
   }
   words.append(", on: ").append(doing);
-  return {damaged ? errc::corrupt : errc::unavailable, std::move(words)};
+  if (damaged) return {errc::corrupt, std::move(words)};
+  // A statement that doesn't fit the tables: no time mends it.
+  if (primary == SQLITE_ERROR) return {errc::unsupported, std::move(words)};
+  return {errc::unavailable, std::move(words)};
 }
 
 Result<void> SqliteConnection::still_there() const {
