@@ -9,6 +9,12 @@ using std::chrono::ceil;
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 
+namespace {
+
+constexpr auto kTroublePatience = 1s;
+
+}  // namespace
+
 Forwarder::Forwarder(std::vector<Outbox*> outboxes, Publisher& publisher, const Clock& clock)
     : outboxes_(std::move(outboxes)), publisher_(publisher), clock_(clock) {}
 
@@ -56,8 +62,15 @@ void Forwarder::run(const std::stop_token& stop) {
 }
 
 void Forwarder::finish(milliseconds drain) {
-  const auto deadline = clock_.monotonic() + drain;
-  while (!empty() && publisher_.health().up && clock_.monotonic() < deadline) round(50ms, true);
+  auto now = clock_.monotonic();
+  const auto deadline = now + drain;
+  auto up_at = now;
+  // A connection that was lost a moment ago may come back; with nobody there it is no use to wait.
+  while (!empty() && now < deadline && now - up_at < kTroublePatience) {
+    round(50ms, true);
+    now = clock_.monotonic();
+    if (publisher_.health().up) up_at = now;
+  }
   for (auto* outbox : outboxes_) outbox->release(true);
   publisher_.close();
 }
