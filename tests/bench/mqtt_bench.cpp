@@ -28,6 +28,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr auto kDrainTimeMax = 60s;
 constexpr int kReceiveMaximum = 5000;
 constexpr int kPublishWindow = 150;  // libmosquitto's cost grows with the messages in flight
 constexpr std::uint32_t kSessionSeconds = 3600;
@@ -191,7 +192,11 @@ Cost drain_tributary(const Mosquitto& broker, const std::string& id, std::size_t
   config.options.receive_maximum = kReceiveMaximum;
   const auto cost = measure([&] {
     const auto ingest = *MqttIngest::start(config, pipelines, *unrouted, clock, metrics);
-    while (pipeline.stream->account().records < events) std::this_thread::sleep_for(1ms);
+    const auto end = std::chrono::steady_clock::now() + kDrainTimeMax;
+    while (pipeline.stream->account().records < events) {
+      require(std::chrono::steady_clock::now() < end, "draining in a minute");
+      std::this_thread::sleep_for(1ms);
+    }
   });
   std::filesystem::remove_all(directory);
   return cost;
