@@ -1,6 +1,7 @@
 #include "collector/collector.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <thread>
 
@@ -129,32 +130,37 @@ class RunningCollector final : public Collector {
     health_.add("stream." + name, [&pipeline] { return pipeline.stream->health(); });
     health_.add("store." + name, [&pipeline] { return pipeline.store->health(); });
     health_.add("persister." + name, [&persister] { return persister.health(); });
-    const auto account = [&](const std::string& metric, const std::string& help, Metrics::Kind kind,
-                             std::uint64_t (*read)(const Account&)) {
+    const auto observed = [&](const std::string& metric, const std::string& help,
+                              Metrics::Kind kind, std::uint64_t (*read)(const Account&)) {
       metrics_.observe(kind, metric, help, {{"pipeline", name}}, [&pipeline, read] {
-        return static_cast<double>(read(pipeline.stream->account()));
+        const auto account = pipeline.stream->account();
+        if (!account) return std::numeric_limits<double>::quiet_NaN();
+        return static_cast<double>(read(*account));
       });
     };
     using enum Metrics::Kind;
-    account("tributary_collector_records_total",
-            "Records that entered the stream or were dead-lettered at ingest", counter,
-            [](const Account& a) { return a.records; });
-    account("tributary_collector_stored_total", "Events stored", counter,
-            [](const Account& a) { return a.totals.stored; });
-    account("tributary_collector_duplicates_total", "Events that the store had already", counter,
-            [](const Account& a) { return a.totals.duplicates; });
-    account("tributary_collector_conflicts_total",
-            "Events whose key the store had with other content", counter,
-            [](const Account& a) { return a.totals.conflicts; });
-    account("tributary_collector_rejected_total", "Records that can't be stored", counter,
-            [](const Account& a) { return a.totals.rejected; });
-    account("tributary_collector_lag_records", "Records in the stream that are not settled yet",
-            gauge, [](const Account& a) { return a.lag; });
+    observed("tributary_collector_records_total",
+             "Records that entered the stream or were dead-lettered at ingest", counter,
+             [](const Account& a) { return a.records; });
+    observed("tributary_collector_stored_total", "Events stored", counter,
+             [](const Account& a) { return a.totals.stored; });
+    observed("tributary_collector_duplicates_total", "Events that the store had already", counter,
+             [](const Account& a) { return a.totals.duplicates; });
+    observed("tributary_collector_conflicts_total",
+             "Events whose key the store had with other content", counter,
+             [](const Account& a) { return a.totals.conflicts; });
+    observed("tributary_collector_rejected_total", "Records that can't be stored", counter,
+             [](const Account& a) { return a.totals.rejected; });
+    observed("tributary_collector_lag_records", "Records in the stream that are not settled yet",
+             gauge, [](const Account& a) { return a.lag; });
   }
 
   bool drain(std::chrono::milliseconds time) {
     const auto deadline = clock_.monotonic() + time;
-    const auto lags = [](Pipeline* pipeline) { return pipeline->stream->account().lag > 0; };
+    const auto lags = [](Pipeline* pipeline) {
+      const auto account = pipeline->stream->account();
+      return !account || account->lag > 0;
+    };
     while (std::ranges::any_of(all_, lags)) {
       if (clock_.monotonic() >= deadline) return false;
       std::this_thread::sleep_for(kDrainLook);

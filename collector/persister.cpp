@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "collector/stream/dead_letter.h"
 #include "shared/base/backoff.h"
 #include "shared/base/check.h"
 #include "shared/event/codec.h"
@@ -257,19 +256,18 @@ class PersisterThread final : public Persister {
       envelope.partition = entry.partition;
       envelope.offset = entry.offset;
     } else {
-      const auto& range = batch.missing[index - batch.entries.size()];
-      detail = "the stream lost the records " + std::to_string(range.first.value) + " to " +
-               std::to_string(range.last.value) + " to damage; their bytes are kept beside it";
+      const auto& span = batch.missing[index - batch.entries.size()];
+      detail = "the stream lost the records " + std::to_string(span.first) + " to " +
+               std::to_string(span.last) + ", to damage or to its retention";
       envelope.received_at = clock_.now();
       envelope.reason = "damaged";
       envelope.detail = detail;
-      envelope.offset = range.first.value;
+      envelope.partition = span.partition;
+      envelope.offset = span.first;
     }
     envelope.pipeline = pipeline_.config.name;
     envelope.topic = pipeline_.config.topic;
-    const DeadLetterRecord dead_letter(envelope);
-    return dead_letters_
-        ->append({.envelope = dead_letter.envelope(), .partition_key = {}, .token = index})
+    return dead_letters_->append({.envelope = envelope, .partition_key = {}, .token = index})
         .has_value();
   }
 
@@ -289,7 +287,7 @@ class PersisterThread final : public Persister {
   void report(const Batch& batch, const Work& work) {
     Totals totals;
     for (const auto& outcome : work.outcomes) totals.count(outcome.verdict);
-    for (const auto& range : batch.missing) totals.count(Verdict::rejected, range.count());
+    for (const auto& span : batch.missing) totals.count(Verdict::rejected, span.count());
     batch_records_.observe(static_cast<double>(batch.entries.size()));
     log_info(kComponent, "batch",
              {{"pipeline", pipeline_.config.name},

@@ -28,14 +28,15 @@ HttpResponse account(const HttpRequest& request, std::span<Pipeline* const> pipe
   const auto pipeline = find_pipeline(request, pipelines);
   if (!pipeline) return pipeline.error();
   const auto account = (*pipeline)->stream->account();
+  if (!account) return problem(503, account.error().message());
   return {.status = 200,
           .content_type = "application/json",
-          .body = dump({{"records", account.records},
-                        {"stored", account.totals.stored},
-                        {"duplicates", account.totals.duplicates},
-                        {"conflicts", account.totals.conflicts},
-                        {"rejected", account.totals.rejected},
-                        {"lag", account.lag}}),
+          .body = dump({{"records", account->records},
+                        {"stored", account->totals.stored},
+                        {"duplicates", account->totals.duplicates},
+                        {"conflicts", account->totals.conflicts},
+                        {"rejected", account->totals.rejected},
+                        {"lag", account->lag}}),
           .headers = {}};
 }
 
@@ -113,9 +114,9 @@ std::string dead_letter_json(const DeadLetter& letter) {
             {"detail", letter.detail},     {"received_at", letter.received_at.text()},
             {"pipeline", letter.pipeline}, {"source", letter.source},
             {"edge", letter.edge},         {"topic", letter.topic}};
-  if (letter.offset != 0) {
+  if (letter.offset) {
     json["partition"] = letter.partition;
-    json["offset"] = letter.offset;
+    json["offset"] = *letter.offset;
   }
   if (is_utf8(letter.event)) {
     json["event"] = letter.event;

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "collector/stream/dead_letter.h"
 #include "shared/base/check.h"
 
 namespace tributary::collector {
@@ -61,7 +60,7 @@ class Intake::Impl {
                               .detail = describe(problem),
                               .partition_key = {},
                               .received_at = clock_.now()});
-    CHECK(taken || !(taken.error() == errc::too_large));  // DeadLetterRecord sees to it
+    CHECK(taken || !(taken.error() == errc::too_large));
     return taken.has_value();
   }
 
@@ -117,8 +116,6 @@ class Intake::Impl {
     envelope.reason = pending.reason;
     envelope.detail = pending.detail;
     envelope.topic = pending.origin.topic;
-    const DeadLetterRecord dead_letter(envelope);
-    record.envelope = dead_letter.envelope();
     return dead_letters_->append(record);
   }
 

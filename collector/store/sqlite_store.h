@@ -21,8 +21,8 @@ struct SqliteStoreOptions {
 //
 // errc::invalid_argument: a table or a file that isn't for these events, or no path that can be;
 // errc::unknown_version: a newer program wrote it; errc::corrupt, errc::unavailable.
-// A file that can't be opened now (locked, disk full) gives a store that is down and tries again with
-// every write(). A damaged file, or one of something else, is an error.
+// A file that can't be opened now (locked, disk full) gives a store that is down and tries again
+// with every write(). A damaged file, or one of something else, is an error.
 Result<std::unique_ptr<Store>> open_sqlite_store(SqliteStoreOptions options, Schema schema);
 
 }  // namespace tributary::collector

@@ -5,7 +5,6 @@
 #include <array>
 
 #include "shared/base/check.h"
-#include "shared/event/event.h"
 
 namespace tributary::collector {
 namespace {
@@ -27,13 +26,13 @@ std::string sha256(std::string_view bytes) {
 
 }  // namespace
 
-DeadLetterRecord::DeadLetterRecord(Envelope envelope)
+DeadLetterRecord::DeadLetterRecord(Envelope envelope, std::size_t event_size_max)
     : envelope_(envelope), detail_(envelope.detail.substr(0, kTextSizeMax)) {
   envelope_.flags |= Envelope::kDeadLetter;
-  if (envelope.event.size() > kEventSizeMax) {
+  if (envelope.event.size() > event_size_max) {
     detail_ += " (cut from " + std::to_string(envelope.event.size()) + " bytes, SHA-256 " +
                sha256(envelope.event) + ")";
-    envelope_.event = envelope.event.substr(0, kEventSizeMax);
+    envelope_.event = envelope.event.substr(0, event_size_max);
   }
   envelope_.detail = detail_;
   envelope_.topic = envelope.topic.substr(0, kTextSizeMax);

@@ -6,13 +6,13 @@
 
 namespace tributary::collector {
 
-// A dead letter that every stream takes, whatever the size of what it tells of: texts are cut to a
-// kibibyte, and an event longer than kEventSizeMax to its beginning, with its length and SHA-256
+// A dead letter that fits into a stream, whatever the size of what it tells of: texts are cut to a
+// kibibyte, and an event longer than `event_size_max` to its beginning, with its length and SHA-256
 // added to the detail. Keeps what the cut envelope points to.
 class DeadLetterRecord {
  public:
   // `envelope` with event, reason and so on filled in; its views must outlive this.
-  explicit DeadLetterRecord(Envelope envelope);
+  DeadLetterRecord(Envelope envelope, std::size_t event_size_max);
   DeadLetterRecord(const DeadLetterRecord&) = delete;
   DeadLetterRecord& operator=(const DeadLetterRecord&) = delete;
 

@@ -20,7 +20,7 @@ DeadLetter make_dead_letter(const Records::Entry& record) {
   letter.source = envelope->source;
   letter.edge = envelope->edge;
   letter.partition = envelope->partition;
-  letter.offset = envelope->offset;
+  if (envelope->offset != 0) letter.offset = envelope->offset;
   letter.received_at = envelope->received_at;
   letter.event = envelope->event;
   return letter;

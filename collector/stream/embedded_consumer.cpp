@@ -20,25 +20,30 @@ Batch::Entry make_entry(const Records::Entry& record) {
   return entry;
 }
 
-std::uint64_t count(const std::vector<SequenceRange>& ranges) {
-  std::uint64_t sequences = 0;
-  for (const auto& range : ranges) sequences += range.count();
-  return sequences;
+std::uint64_t count(const std::vector<Batch::Span>& spans) {
+  std::uint64_t offsets = 0;
+  for (const auto& span : spans) offsets += span.count();
+  return offsets;
+}
+
+Batch::Span make_span(SequenceRange range) {
+  return {.partition = 0, .first = range.first.value, .last = range.last.value, .turn = 0};
 }
 
 // What was read after `after`, as far as the last sequence that is told of.
-Batch make_batch(Sequence after, Records records) {
+Batch make_batch(Sequence after, Records read) {
+  SequenceRange range{after.next(), after};
+  if (!read.entries.empty()) range.last = read.entries.back().sequence;
+  if (!read.missing.empty()) range.last = std::max(range.last, read.missing.back().last);
   Batch batch;
-  batch.range = {after.next(), after};
-  if (!records.entries.empty()) batch.range.last = records.entries.back().sequence;
-  if (!records.missing.empty()) {
-    batch.range.last = std::max(batch.range.last, records.missing.back().last);
-  }
-  CHECK(batch.range.count() == records.entries.size() + count(records.missing));
-  batch.entries.reserve(records.entries.size());
-  for (const auto& record : records.entries) batch.entries.push_back(make_entry(record));
-  batch.missing = std::move(records.missing);
-  batch.records = std::move(records);
+  if (range.last == after) return batch;
+  batch.spans.push_back(make_span(range));
+  for (const auto& missing : read.missing) batch.missing.push_back(make_span(missing));
+  CHECK(range.count() == read.entries.size() + count(batch.missing));
+  auto records = std::make_shared<const Records>(std::move(read));
+  batch.entries.reserve(records->entries.size());
+  for (const auto& record : records->entries) batch.entries.push_back(make_entry(record));
+  batch.bytes = std::move(records);
   return batch;
 }
 
@@ -77,19 +82,21 @@ Result<Batch> EmbeddedConsumer::receive(BatchLimit limit, std::chrono::milliseco
   }
   keep_gap(after, records);
   auto batch = make_batch(after, std::move(records));
-  received_ = batch.range.last;
+  if (!batch.empty()) received_ = {batch.spans.front().last};
   return batch;
 }
 
 Result<void> EmbeddedConsumer::settle(const Batch& batch, std::span<const Outcome> outcomes) {
   CHECK(outcomes.size() == batch.entries.size());
   if (batch.empty()) return {};
-  CHECK(batch.range.first == skip_released(settled_).next());
+  const auto& span = batch.spans.front();
+  const SequenceRange range{{span.first}, {span.last}};
+  CHECK(range.first == skip_released(settled_).next());
   Totals ends;
   for (const auto& outcome : outcomes) ends.count(outcome.verdict);
   ends.count(Outcome::Verdict::rejected, count(batch.missing));
-  TRIBUTARY_TRY(settlement_.settle(batch.range, ends));
-  settled_ = batch.range.last;
+  TRIBUTARY_TRY(settlement_.settle(range, ends));
+  settled_ = range.last;
   return {};
 }
 

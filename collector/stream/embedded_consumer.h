@@ -14,6 +14,7 @@ class EmbeddedConsumer final : public Consumer {
 
   Result<Batch> receive(BatchLimit limit, std::chrono::milliseconds wait) override;
   Result<void> settle(const Batch& batch, std::span<const Outcome> outcomes) override;
+  void keep_alive() override {}  // nobody else takes what is its own
 
  private:
   // The last sequence of what is released without a gap after `after`.

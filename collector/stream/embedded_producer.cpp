@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "collector/stream/dead_letter.h"
+#include "shared/event/event.h"
+
 namespace tributary::collector {
 namespace {
 
@@ -16,11 +19,8 @@ Result<void> EmbeddedProducer::append(const Record& record) {
   if (in_flight_.size() >= kInFlightMax) {
     return fail(errc::queue_full, "too many records of this producer wait to be polled");
   }
-  encoded_.clear();
-  encode(record.envelope, encoded_);
-  const bool counts =
-      rejected_ != nullptr && (record.envelope.flags & Envelope::kRejectedAtIngest) != 0;
-  const auto sequence = counts ? rejected_->append(encoded_) : log_.append(encoded_);
+  const auto sequence =
+      rejected_ == nullptr ? append_encoded(record.envelope) : append_dead_letter(record.envelope);
   if (!sequence) {
     const auto& error = sequence.error();
     if (error == errc::log_full) return fail(errc::queue_full, error.context());
@@ -29,6 +29,22 @@ Result<void> EmbeddedProducer::append(const Record& record) {
   in_flight_.push_back({*sequence, record.token});
   committer_.wake();
   return {};
+}
+
+Result<Sequence> EmbeddedProducer::append_encoded(const Envelope& envelope) {
+  encoded_.clear();
+  encode(envelope, encoded_);
+  return log_.append(encoded_);
+}
+
+Result<Sequence> EmbeddedProducer::append_dead_letter(const Envelope& envelope) {
+  const DeadLetterRecord record(envelope, kEventSizeMax);
+  if ((record.envelope().flags & Envelope::kRejectedAtIngest) == 0) {
+    return append_encoded(record.envelope());
+  }
+  encoded_.clear();
+  encode(record.envelope(), encoded_);
+  return rejected_->append(encoded_);
 }
 
 std::vector<Delivery> EmbeddedProducer::poll(std::chrono::milliseconds wait) {

@@ -13,7 +13,8 @@ namespace tributary::collector {
 // ever carries an error: what is in the log waits until the disk takes it.
 class EmbeddedProducer final : public Producer {
  public:
-  // `rejected` is null for the log that isn't the dead letters'.
+  // `rejected` is null for the log that isn't the dead letters'; what is too large for theirs is
+  // cut.
   EmbeddedProducer(Log& log, Committer& committer, RejectedCount* rejected);
 
   Result<void> append(const Record& record) override;
@@ -24,6 +25,9 @@ class EmbeddedProducer final : public Producer {
     Sequence sequence;
     std::uint64_t token;
   };
+
+  Result<Sequence> append_encoded(const Envelope& envelope);
+  Result<Sequence> append_dead_letter(const Envelope& envelope);
 
   Log& log_;
   Committer& committer_;

@@ -97,7 +97,7 @@ class EmbeddedStream final : public Stream {
     return std::make_unique<EmbeddedConsumer>(*log_, *settlement_);
   }
 
-  Account account() const override {
+  Result<Account> account() const override {
     auto account = settlement_->account();
     const auto rejected = rejected_->value();
     account.records += rejected;

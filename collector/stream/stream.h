@@ -24,7 +24,7 @@ struct Record {
   std::uint64_t token = 0;         // the caller's own name for it, which the delivery brings back
 };
 
-// The record is durable, or (error) it is not in the stream: append it again. Deliveries of one
+// The record is durable, or (error) it may not be in the stream: append it again. Deliveries of one
 // producer come in any order.
 struct Delivery {
   std::uint64_t token = 0;
@@ -43,19 +43,31 @@ class Producer {
   virtual std::vector<Delivery> poll(std::chrono::milliseconds wait) = 0;
 };
 
-// Records of a stream in order, for one consumer.
+// Records of a stream, for one consumer; those of one partition in order.
 struct Batch {
   struct Entry {
-    Envelope envelope;  // its views point into `records`
+    Envelope envelope;  // its views point into `bytes`
     std::int32_t partition = 0;
     std::uint64_t offset = 0;
     bool damaged = false;  // no envelope could be read: the bytes are in envelope.event
   };
+  // Offsets of one partition, both ends included.
+  struct Span {
+    std::int32_t partition = 0;
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    // Which of this consumer's turns at the partition the records came in: what is settled after
+    // the turn's end settles nothing.
+    std::uint64_t turn = 0;
+
+    [[nodiscard]] std::uint64_t count() const { return last - first + 1; }
+  };
   std::vector<Entry> entries;
-  // Sequences that the stream lost to damage; each counts as `rejected` when the batch is settled.
-  std::vector<SequenceRange> missing;
-  SequenceRange range;  // all that this batch settles
-  Records records;
+  // What the stream lost, to damage or to its retention; each offset counts as `rejected` when the
+  // batch is settled.
+  std::vector<Span> missing;
+  std::vector<Span> spans;            // all that this batch settles, one for each partition
+  std::shared_ptr<const void> bytes;  // keeps what the views point into
 
   [[nodiscard]] bool empty() const { return entries.empty() && missing.empty(); }
 };
@@ -70,16 +82,20 @@ class Consumer {
   // Every entry of the batch has come to its end: outcomes[i] is that of entries[i], none is
   // `retry`. Durable on return, and with it the totals. Batches settle in the order of receive();
   // one that failed to settle is settled again before any other. A batch of nothing but `missing`
-  // is settled too, with no outcomes.
+  // is settled too, with no outcomes. Partitions that went to another consumer meanwhile are left
+  // out: their records come again, there.
   virtual Result<void> settle(const Batch& batch, std::span<const Outcome> outcomes) = 0;
+  // Tells the stream that this consumer lives. To be called every second or so while neither
+  // receive() nor settle() is: else the consumer's partitions may go to another one.
+  virtual void keep_alive() = 0;
 };
 
 // One dead letter as it is listed. The texts are copies.
 struct DeadLetter {
-  std::uint64_t sequence = 0;
+  std::uint64_t sequence = 0;  // its place in the list, from 1
   std::string reason, detail, topic, pipeline, source, edge;
   std::int32_t partition = 0;
-  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> offset;  // absent: it never was in a stream
   Timestamp received_at;
   std::string event;  // the original bytes
 };
@@ -90,10 +106,13 @@ class Stream {
  public:
   virtual ~Stream() = default;
   virtual std::unique_ptr<Producer> make_producer() = 0;
+  // Takes envelopes of any size: what the stream can't hold is cut, with its length and SHA-256 in
+  // the detail. Never too_large.
   virtual std::unique_ptr<Producer> make_dead_letter_producer() = 0;
   virtual std::unique_ptr<Consumer> make_consumer() = 0;  // one at a time
 
-  virtual Account account() const = 0;
+  // As of a moment ago. errc::unavailable while it isn't known.
+  virtual Result<Account> account() const = 0;
   // Dead letters after `after` (0: from the oldest kept), oldest first; fewer than `most` only when
   // there are no more.
   virtual Result<std::vector<DeadLetter>> dead_letters(std::uint64_t after,

@@ -193,7 +193,7 @@ Cost drain_tributary(const Mosquitto& broker, const std::string& id, std::size_t
   const auto cost = measure([&] {
     const auto ingest = *MqttIngest::start(config, pipelines, *unrouted, clock, metrics);
     const auto end = std::chrono::steady_clock::now() + kDrainTimeMax;
-    while (pipeline.stream->account().records < events) {
+    while (pipeline.stream->account()->records < events) {
       require(std::chrono::steady_clock::now() < end, "draining in a minute");
       std::this_thread::sleep_for(1ms);
     }

@@ -70,7 +70,7 @@ std::vector<Batch> receive(Consumer& consumer, std::size_t count, BatchLimit lim
     REQUIRE(batch.has_value());
     if (batch->empty()) continue;
     received += batch->entries.size();
-    for (const auto& range : batch->missing) received += range.count();
+    for (const auto& span : batch->missing) received += span.count();
     batches.push_back(std::move(*batch));
   }
   REQUIRE(received == count);
@@ -96,8 +96,9 @@ void settle(Consumer& consumer, const std::vector<Batch>& batches, Outcome::Verd
 
 Account balanced_account(const Stream& stream) {
   const auto account = stream.account();
-  REQUIRE(account.balances());
-  return account;
+  if (!account) FAIL(account.error().message());
+  REQUIRE(account->balances());
+  return *account;
 }
 
 std::vector<std::string> numbered_events(std::size_t count) {

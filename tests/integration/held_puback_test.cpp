@@ -54,7 +54,7 @@ class IngestUnderTest {
   }
 
   [[nodiscard]] std::uint64_t durable_records() const {
-    return pipeline_.stream->account().records;
+    return pipeline_.stream->account()->records;
   }
 
   static bool wait_for(const std::function<bool()>& condition, std::chrono::seconds limit = 20s) {

@@ -34,7 +34,8 @@ LIBRARY_HOMES = {
     r"toml\+\+/.*|toml\.hpp|CLI/.*": "shared/config",
     r"spdlog/.*|prometheus/.*": "shared/observe",
     r"valijson/.*|re2/.*": "shared/event",
-    r"sqlite3\.h": "collector/store",
+    r"sqlite3\.h|(mongoc|bson)/.*": "collector/store",
+    r"librdkafka/.*": "collector/stream",
 }
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)

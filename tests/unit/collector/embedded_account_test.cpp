@@ -207,10 +207,10 @@ TEST_CASE("the account balances at any moment while others append and settle") {
   std::uint64_t last = 0;
   const bool finished = eventually([&] {
     const auto account = stream->account();
-    REQUIRE(account.balances());
-    REQUIRE(account.records >= last);
-    last = account.records;
-    return account.records == kRecords && account.lag == 0;
+    REQUIRE(account->balances());
+    REQUIRE(account->records >= last);
+    last = account->records;
+    return account->records == kRecords && account->lag == 0;
   });
   REQUIRE(finished);
 }

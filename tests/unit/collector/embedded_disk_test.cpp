@@ -157,7 +157,9 @@ TEST_CASE("a record damaged in the middle is missing, and rejected in the accoun
     const auto consumer = stream->make_consumer();
     const auto batches = receive(*consumer, 3);
     REQUIRE(events(batches) == std::vector<std::string>{"first", "third"});
-    REQUIRE(batches.front().missing == std::vector<SequenceRange>{{{2}, {2}}});
+    REQUIRE(batches.front().missing.size() == 1);
+    REQUIRE(batches.front().missing[0].first == 2);
+    REQUIRE(batches.front().missing[0].last == 2);
     settle(*consumer, batches);
     REQUIRE(balanced_account(*stream).lag == 0);
   }

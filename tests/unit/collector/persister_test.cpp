@@ -96,7 +96,7 @@ struct Fixture {
   void start() { persister = Persister::start(pipeline, clock, metrics); }
   // Everything is settled.
   Account drained() {
-    REQUIRE(eventually([&] { return pipeline.stream->account().lag == 0; }));
+    REQUIRE(eventually([&] { return pipeline.stream->account()->lag == 0; }));
     return balanced_account(*pipeline.stream);
   }
   [[nodiscard]] std::vector<DeadLetter> dead_letters() const {
@@ -143,7 +143,7 @@ TEST_CASE("while the store is down nothing is settled or given up, and it shows"
   REQUIRE(eventually([&] { return fixture.store->writes() >= 7; }));
   REQUIRE_FALSE(fixture.persister->health().up);
   REQUIRE(fixture.persister->health().detail.find("no connection") != std::string::npos);
-  REQUIRE(fixture.pipeline.stream->account().lag == 2);
+  REQUIRE(fixture.pipeline.stream->account()->lag == 2);
   REQUIRE(fixture.dead_letters().empty());
 
   fixture.store->follow({});
@@ -189,7 +189,7 @@ TEST_CASE("a stop while the store is down leaves the batch to the next start") {
   fixture.start();
   REQUIRE(eventually([&] { return fixture.store->writes() >= 1; }));
   fixture.persister.reset();
-  REQUIRE(fixture.pipeline.stream->account().lag == 1);
+  REQUIRE(fixture.pipeline.stream->account()->lag == 1);
 
   fixture.store->follow({});
   fixture.start();
