@@ -9,17 +9,18 @@
 
 namespace tributary::collector {
 
-// Carries one pipeline's events from its stream into its store: one thread, batch by batch. Every
-// record comes to one end (Outcome) before its batch is settled; what can't be stored is durable
-// among the dead letters by then. While the store is down it waits, with backoff, and settles
-// nothing.
+// Carries one pipeline's events from its stream into its store, batch by batch; while one is written
+// the next is read and decoded. Every record comes to one end (Outcome) before its batch is settled;
+// what can't be stored is durable among the dead letters by then. Batches are written and settled in
+// their order. While the store is down it waits, with backoff, and settles nothing.
 class Persister {
  public:
-  // `pipeline` must outlive this. Starts its thread.
+  // `pipeline` must outlive this. Starts its threads.
   static std::unique_ptr<Persister> start(Pipeline& pipeline, const Clock& clock, Metrics& metrics);
   virtual ~Persister() = default;  // stop()
 
-  // Ends at the next pause between two steps; what is not settled comes again at the next start.
+  // Settles what is being written if that ends within seconds; the rest comes again at the next
+  // start.
   virtual void stop() = 0;
   virtual HealthCheck health() const = 0;
 };

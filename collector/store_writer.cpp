@@ -1,0 +1,216 @@
+#include "collector/store_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "shared/base/backoff.h"
+#include "shared/base/check.h"
+#include "shared/observe/logging.h"
+
+namespace tributary::collector {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kComponent = "persister";
+constexpr auto kDeadLetterWait = 200ms;
+constexpr int kLonelyFailuresMax = 5;
+
+using Verdict = Outcome::Verdict;
+
+}  // namespace
+
+// Events that are written again and again until each has come to its end.
+struct StoreWriter::Attempt {
+  std::vector<Event>& events;
+  std::vector<std::size_t>& entries;
+  std::vector<Outcome>& outcomes;
+  std::vector<int> lonely_failures{};  // of events[i], while others passed
+};
+
+StoreWriter::StoreWriter(Pipeline& pipeline, const Clock& clock, Metrics& metrics)
+    : pipeline_(pipeline),
+      clock_(clock),
+      dead_letters_(pipeline.stream->make_dead_letter_producer()),
+      retries_(metrics.counter("tributary_collector_store_retries_total",
+                               "Writes to the store that have to be tried again",
+                               {{"pipeline", pipeline.config.name}})) {}
+
+bool StoreWriter::write(Work& work, const std::stop_token& stop) {
+  Attempt attempt{.events = work.events, .entries = work.entries, .outcomes = work.outcomes};
+  if (!write_until_done(attempt, stop)) return false;
+  for (auto& repetition : work.repetitions) {
+    if (!resolve(work, repetition, stop)) return false;
+  }
+  return bury(work, stop);
+}
+
+void StoreWriter::look_at_store() {
+  if (!pipeline_.store->health().up) pipeline_.store->write({});
+}
+
+// First come, first stored.
+bool StoreWriter::resolve(Work& work, Work::Repetition& repetition, const std::stop_token& stop) {
+  const auto first = work.outcomes[repetition.first].verdict;
+  auto& outcome = work.outcomes[repetition.entry];
+  if (first == Verdict::stored || first == Verdict::duplicate) {
+    outcome = {.verdict = Verdict::duplicate, .detail = {}};
+    if (repetition.event.hash != repetition.first_hash) {
+      outcome = {.verdict = Verdict::conflict,
+                 .detail = "the same key came just before it with other content"};
+    }
+    return true;
+  }
+  // The first one is not in the store, so the store must say what is.
+  std::vector<Event> events;
+  events.push_back(std::move(repetition.event));
+  std::vector<std::size_t> entries{repetition.entry};
+  Attempt attempt{.events = events, .entries = entries, .outcomes = work.outcomes};
+  return write_until_done(attempt, stop);
+}
+
+bool StoreWriter::write_until_done(Attempt& attempt, const std::stop_token& stop) {
+  attempt.lonely_failures.resize(attempt.events.size());
+  Backoff backoff(50ms, 10s);
+  bool store_takes_others = false;
+  while (!attempt.events.empty()) {
+    auto outcomes = pipeline_.store->write(attempt.events);
+    CHECK(outcomes.size() == attempt.events.size());
+    keep_what_failed(attempt, outcomes, store_takes_others);
+    if (attempt.events.empty()) break;
+    retries_.add();
+    down("the store doesn't take events: " + attempt.outcomes[attempt.entries.front()].detail);
+    if (!pause(stop, backoff.next())) return false;
+    store_takes_others = takes_canary();
+  }
+  up();
+  return true;
+}
+
+// Whether the store takes an event that it took before: then it is not the store that fails.
+bool StoreWriter::takes_canary() {
+  if (!canary_) return false;
+  return pipeline_.store->write({&*canary_, 1}).front().verdict != Verdict::retry;
+}
+
+// Moves what has come to its end out of the attempt. An event that fails again and again while the
+// store takes others is rejected, so that it can't hold up the rest for ever.
+void StoreWriter::keep_what_failed(Attempt& attempt, std::vector<Outcome>& outcomes,
+                                   bool store_takes_others) {
+  store_takes_others |= std::ranges::any_of(
+      outcomes, [](const auto& outcome) { return outcome.verdict != Verdict::retry; });
+  auto& [events, entries, ends, lonely_failures] = attempt;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    auto& outcome = outcomes[i];
+    if (outcome.verdict == Verdict::retry && store_takes_others &&
+        ++lonely_failures[i] >= kLonelyFailuresMax) {
+      outcome = {.verdict = Verdict::rejected,
+                 .detail = "the store failed on it " + std::to_string(kLonelyFailuresMax) +
+                           " times while it took others: " + outcome.detail};
+    }
+    const auto verdict = outcome.verdict;
+    ends[entries[i]] = std::move(outcome);
+    if (verdict == Verdict::retry) {
+      std::swap(events[kept], events[i]);
+      std::swap(entries[kept], entries[i]);
+      std::swap(lonely_failures[kept], lonely_failures[i]);
+      ++kept;
+    }
+  }
+  const auto passed =
+      std::find_if(entries.begin() + static_cast<std::ptrdiff_t>(kept), entries.end(),
+                   [&](auto entry) { return ends[entry].verdict == Verdict::stored; });
+  if (passed != entries.end()) {
+    canary_ = std::move(events[static_cast<std::size_t>(passed - entries.begin())]);
+  }
+  events.resize(kept);
+  entries.resize(kept);
+  lonely_failures.resize(kept);
+}
+
+// Makes a durable dead letter of everything that can't be stored: of entries by their index, of
+// missing records by theirs behind the entries.
+bool StoreWriter::bury(const Work& work, const std::stop_token& stop) {
+  const auto& batch = work.batch;
+  std::vector<std::size_t> waiting;
+  for (auto i = batch.missing.size(); i-- > 0;) waiting.push_back(batch.entries.size() + i);
+  for (auto i = batch.entries.size(); i-- > 0;) {
+    const auto verdict = work.outcomes[i].verdict;
+    if (verdict == Verdict::conflict || verdict == Verdict::rejected) waiting.push_back(i);
+  }
+  std::size_t in_flight = 0;
+  while (!waiting.empty() || in_flight > 0) {
+    if (stop.stop_requested()) return false;
+    while (!waiting.empty() && append_dead_letter(work, waiting.back())) {
+      waiting.pop_back();
+      ++in_flight;
+    }
+    if (in_flight == 0) {
+      down("the stream doesn't take dead letters: " + pipeline_.stream->health().detail);
+      pause(stop, kDeadLetterWait);
+    }
+    for (const auto& delivery : dead_letters_->poll(kDeadLetterWait)) {
+      --in_flight;
+      if (delivery.error) waiting.push_back(delivery.token);
+    }
+  }
+  up();
+  return true;
+}
+
+bool StoreWriter::append_dead_letter(const Work& work, std::size_t index) {
+  const auto& batch = work.batch;
+  Envelope envelope;
+  std::string detail;
+  if (index < batch.entries.size()) {
+    const auto& entry = batch.entries[index];
+    const auto& outcome = work.outcomes[index];
+    envelope = entry.envelope;
+    envelope.reason = entry.damaged                          ? "damaged"
+                      : outcome.verdict == Verdict::conflict ? "conflict"
+                                                             : "rejected";
+    envelope.detail = outcome.detail;
+    envelope.partition = entry.partition;
+    envelope.offset = entry.offset;
+  } else {
+    const auto& span = batch.missing[index - batch.entries.size()];
+    detail = "the stream lost the records " + std::to_string(span.first) + " to " +
+             std::to_string(span.last) + ", to damage or to its retention";
+    envelope.received_at = clock_.now();
+    envelope.reason = "damaged";
+    envelope.detail = detail;
+    envelope.partition = span.partition;
+    envelope.offset = span.first;
+  }
+  envelope.pipeline = pipeline_.config.name;
+  envelope.topic = pipeline_.config.topic;
+  return dead_letters_->append({.envelope = envelope, .partition_key = {}, .token = index})
+      .has_value();
+}
+
+// False when a stop was asked for.
+bool StoreWriter::pause(const std::stop_token& stop, std::chrono::milliseconds time) {
+  std::unique_lock lock(pause_mutex_);
+  paused_.wait_for(lock, stop, time, [] { return false; });
+  return !stop.stop_requested();
+}
+
+HealthCheck StoreWriter::health() const {
+  const std::lock_guard lock(mutex_);
+  return health_;
+}
+
+void StoreWriter::down(std::string detail) {
+  const std::lock_guard lock(mutex_);
+  if (health_.up) log_error(kComponent, detail, {{"pipeline", pipeline_.config.name}});
+  health_ = {.up = false, .detail = std::move(detail)};
+}
+
+void StoreWriter::up() {
+  const std::lock_guard lock(mutex_);
+  if (!health_.up) log_info(kComponent, "works again", {{"pipeline", pipeline_.config.name}});
+  health_ = {};
+}
+
+}  // namespace tributary::collector
