@@ -9,10 +9,9 @@
 #include "collector/api/query.h"
 #include "collector/ingest/http_ingest.h"
 #include "collector/ingest/mqtt_ingest.h"
+#include "collector/open_pipeline.h"
 #include "collector/persister.h"
 #include "collector/pipeline.h"
-#include "collector/store/sqlite_store.h"
-#include "collector/stream/embedded_stream.h"
 #include "shared/base/id.h"
 #include "shared/observe/logging.h"
 
@@ -53,20 +52,17 @@ class RunningCollector final : public Collector {
   RunningCollector& operator=(const RunningCollector&) = delete;
 
   Result<void> start() {
-    TRIBUTARY_TRY(files_.make_directories(config_.data));
-    TRIBUTARY_ASSIGN(unrouted_, open_embedded_stream(files_, {.directory = streams(),
-                                                              .topic = kUnroutedTopic,
-                                                              .group = kUnroutedGroup}));
-    for (const auto& pipeline : config_.pipelines) TRIBUTARY_TRY(open(pipeline));
+    if (keeps_data()) TRIBUTARY_TRY(files_.make_directories(config_.data));
+    TRIBUTARY_ASSIGN(unrouted_, open_unrouted_stream(config_, surroundings()));
     observe_unrouted();
-    for (auto* pipeline : all_) {
-      persisters_.push_back(Persister::start(*pipeline, clock_, metrics_));
-      observe(*pipeline, *persisters_.back());
-    }
-    register_queries(server_, all_);
+    for (const auto& pipeline : config_.pipelines) TRIBUTARY_TRY(open(pipeline));
+    if (config_.persist) start_persisters();
+    if (config_.query) register_queries(server_, all_);
     register_operations(server_, all_, *unrouted_, health_, metrics_);
-    http_ingest_ = HttpIngest::start(config_.http, all_, server_, clock_, metrics_);
-    TRIBUTARY_TRY(start_mqtt());
+    if (config_.ingest) {
+      http_ingest_ = HttpIngest::start(config_.http, all_, server_, clock_, metrics_);
+      TRIBUTARY_TRY(start_mqtt());
+    }
     return server_.start();
   }
 
@@ -84,26 +80,41 @@ class RunningCollector final : public Collector {
   std::vector<std::string> addresses() const override { return server_.addresses(); }
 
  private:
-  [[nodiscard]] std::filesystem::path streams() const { return config_.data / "stream"; }
+  Surroundings surroundings() { return {.files = files_, .clock = clock_, .metrics = metrics_}; }
+
+  // Whether anything is kept in the directory `data`.
+  [[nodiscard]] bool keeps_data() const {
+    return (config_.ingest && config_.mqtt.enabled) ||
+           std::ranges::any_of(config_.pipelines, [](const auto& pipeline) {
+             return pipeline.is_embedded() || pipeline.is_sqlite();
+           });
+  }
 
   Result<void> open(const PipelineConfig& config) {
     auto pipeline =
         std::make_unique<Pipeline>(Pipeline{.config = config, .stream = nullptr, .store = nullptr});
-    TRIBUTARY_ASSIGN(pipeline->stream, open_embedded_stream(files_, {.directory = streams(),
-                                                                     .topic = config.topic,
-                                                                     .group = config.group}));
-    TRIBUTARY_ASSIGN(pipeline->store, open_sqlite_store({.file = sqlite_file(config_, config),
-                                                         .table = config.table},
-                                                        config.schema));
-    if (const auto health = pipeline->store->health(); !health.up) {
-      log_error(kComponent, health.detail, {{"pipeline", config.name}});
+    TRIBUTARY_ASSIGN(pipeline->stream, open_stream(config_, config, surroundings()));
+    if (config_.persist || config_.query) {
+      TRIBUTARY_ASSIGN(pipeline->store, open_store(config_, config));
+      if (const auto health = pipeline->store->health(); !health.up) {
+        log_error(kComponent, health.detail, {{"pipeline", config.name}});
+      }
     }
     if (const auto health = pipeline->stream->health(); health.warning) {
       log_warning(kComponent, health.detail, {{"pipeline", config.name}});
     }
+    observe(*pipeline);
     all_.push_back(pipeline.get());
     pipelines_.push_back(std::move(pipeline));
     return {};
+  }
+
+  void start_persisters() {
+    for (auto* pipeline : all_) {
+      auto& persister = *persisters_.emplace_back(Persister::start(*pipeline, clock_, metrics_));
+      health_.add("persister." + pipeline->config.name,
+                  [&persister] { return persister.health(); });
+    }
   }
 
   Result<void> start_mqtt() {
@@ -125,11 +136,12 @@ class RunningCollector final : public Collector {
     }
   }
 
-  void observe(Pipeline& pipeline, Persister& persister) {
+  void observe(Pipeline& pipeline) {
     const auto& name = pipeline.config.name;
     health_.add("stream." + name, [&pipeline] { return pipeline.stream->health(); });
-    health_.add("store." + name, [&pipeline] { return pipeline.store->health(); });
-    health_.add("persister." + name, [&persister] { return persister.health(); });
+    if (pipeline.store) {
+      health_.add("store." + name, [&pipeline] { return pipeline.store->health(); });
+    }
     const auto observed = [&](const std::string& metric, const std::string& help,
                               Metrics::Kind kind, std::uint64_t (*read)(const Account&)) {
       metrics_.observe(kind, metric, help, {{"pipeline", name}}, [&pipeline, read] {
@@ -155,9 +167,11 @@ class RunningCollector final : public Collector {
              gauge, [](const Account& a) { return a.lag; });
   }
 
+  // Nobody else stores what is in a stream of our own; Kafka can wait.
   bool drain(std::chrono::milliseconds time) {
     const auto deadline = clock_.monotonic() + time;
     const auto lags = [](Pipeline* pipeline) {
+      if (!pipeline->config.is_embedded()) return false;
       const auto account = pipeline->stream->account();
       return !account || account->lag > 0;
     };

@@ -4,10 +4,12 @@
 #include <array>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 
 #include "collector/pipeline.h"
+#include "collector/store/mongodb_store.h"
 #include "shared/config/access.h"
 #include "shared/mqtt/url.h"
 
@@ -103,6 +105,34 @@ void read_http(const Settings& http, const Config& roles, Config::Http& config) 
   config.queue_bytes_max = http.bytes("queue_size", 256U << 20, 1U << 20, 1ULL << 40);
 }
 
+void read_kafka(const Settings& kafka, KafkaOptions& config) {
+  constexpr std::array<std::string_view, 3> kMechanisms{"SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"};
+  config.user = kafka.string("user");
+  config.password = read_password(kafka);
+  config.mechanism = kafka.choice("mechanism", config.mechanism, kMechanisms);
+  const auto tls = kafka.table("tls");
+  config.tls.ca_file = tls.string("ca");
+  config.tls.certificate_file = tls.string("certificate");
+  config.tls.key_file = tls.string("key");
+  config.tls.enabled = tls.boolean("enabled", !config.tls.ca_file.empty());
+  config.partitions = static_cast<int>(kafka.integer("partitions", config.partitions, 1, 10'000));
+  config.replication = static_cast<int>(kafka.integer("replication", config.replication, -1, 100));
+  config.retention = std::chrono::floor<std::chrono::hours>(
+      kafka.duration("retention", config.retention, 1h, 24h * 3650));
+  config.dead_letters_size_max =
+      kafka.bytes("dead_letters_size", config.dead_letters_size_max, 1U << 20, 1ULL << 44);
+  config.queue_size = kafka.bytes("queue_size", config.queue_size, 1U << 20, 2ULL << 30);
+  for (auto& [name, json] : kafka.table("properties").entries()) {
+    const bool quoted = json.size() >= 2 && json.front() == '"';
+    config.properties[name] = quoted ? nlohmann::json::parse(json).get<std::string>() : json;
+  }
+  auto options = config;
+  options.brokers = "127.0.0.1";
+  if (const auto checked = check_kafka_options(options); !checked) {
+    kafka.refuse("properties", checked.error().message());
+  }
+}
+
 // The schema of that name, or in that file.
 Result<Schema> find_schema(const std::string& pipeline, const std::string& schema) {
   auto built_in = Schema::built_in(schema);
@@ -152,16 +182,34 @@ void check_names(const Settings& settings, const PipelineConfig& pipeline) {
   }
 }
 
-void check_urls(const Settings& settings, const PipelineConfig& pipeline) {
-  if (pipeline.stream != "embedded:") {
-    settings.refuse("stream",
-                    "\"" + pipeline.stream +
-                        "\": this version has the embedded stream only: write \"embedded:\"");
+void check_stream(const Settings& settings, const PipelineConfig& pipeline) {
+  if (pipeline.is_embedded()) return;
+  if (!pipeline.stream.starts_with("kafka:")) {
+    settings.refuse("stream", "\"" + without_credentials(pipeline.stream) +
+                                  "\" is no stream: write \"embedded:\" or \"kafka://host:9092\"");
+    return;
   }
-  if (!pipeline.store.starts_with("sqlite:")) {
-    settings.refuse("store", "\"" + pipeline.store +
-                                 "\": this version has SQLite stores only: write \"sqlite:\" or "
-                                 "\"sqlite:/path/file.db\"");
+  if (const auto brokers = parse_kafka_url(pipeline.stream); !brokers) {
+    settings.refuse("stream", brokers.error().message());
+  }
+}
+
+void check_store(const Settings& settings, const PipelineConfig& pipeline) {
+  if (pipeline.is_sqlite()) return;
+  if (!pipeline.store.starts_with("mongodb:") && !pipeline.store.starts_with("mongodb+srv:")) {
+    settings.refuse("store", "\"" + without_credentials(pipeline.store) +
+                                 "\" is no store that this version has: write \"sqlite:\", "
+                                 "\"sqlite:/path/file.db\" or \"mongodb://host:27017/database\"");
+    return;
+  }
+  if (settings.place("store").starts_with("--set") &&
+      without_credentials(pipeline.store) != pipeline.store) {
+    settings.refuse("store",
+                    "other users of this machine can see a password on the command line: use "
+                    "mongodb.user and mongodb.password_file, or the environment");
+  }
+  if (const auto uri = check_mongodb_uri(pipeline.store); !uri) {
+    settings.refuse("store", uri.error().message());
   }
 }
 
@@ -201,7 +249,8 @@ std::optional<PipelineConfig> read_pipeline(const Settings& settings) {
   pipeline.table =
       settings.string(settings.has("collection") ? "collection" : "table", pipeline.table);
   check_names(settings, pipeline);
-  check_urls(settings, pipeline);
+  check_stream(settings, pipeline);
+  check_store(settings, pipeline);
   return pipeline;
 }
 
@@ -239,7 +288,9 @@ void check_apart(const Settings& settings, const Config& config) {
                                       " would share " + what + ": give one of them another");
     };
     claim(topics, pipeline.stream + " " + pipeline.topic, "the topic \"" + pipeline.topic + "\"");
-    claim(tables, sqlite_file(config, pipeline).string() + " " + pipeline.table,
+    const auto store =
+        pipeline.is_sqlite() ? sqlite_file(config, pipeline).string() : pipeline.store;
+    claim(tables, store + " " + pipeline.table,
           "the table \"" + pipeline.table + "\" of one store");
   }
 }
@@ -247,10 +298,10 @@ void check_apart(const Settings& settings, const Config& config) {
 void check_roles(const Settings& settings, const Config& config) {
   if (config.ingest && config.persist && config.query) return;
   for (const auto& pipeline : config.pipelines) {
-    if (pipeline.stream == "embedded:" || pipeline.store.starts_with("sqlite:")) {
+    if (pipeline.is_embedded() || pipeline.is_sqlite()) {
       settings.refuse("roles", "separate roles need Kafka and a server store: pipeline " +
                                    pipeline.name + " has " + pipeline.stream + " and " +
-                                   pipeline.store);
+                                   without_credentials(pipeline.store));
       return;
     }
   }
@@ -264,6 +315,13 @@ std::filesystem::path sqlite_file(const Config& config, const PipelineConfig& pi
   return path;
 }
 
+std::string describe(const PipelineConfig& pipeline) {
+  return "schema " + pipeline.schema.id() + ", stream " + pipeline.stream + " topic " +
+         pipeline.topic + " group " + pipeline.group + ", store " +
+         without_credentials(pipeline.store) + " " +
+         (pipeline.is_sqlite() ? "table " : "collection ") + pipeline.table;
+}
+
 Result<Config> read_config(const Settings& settings,
                            const std::map<std::string, std::string>& environment) {
   Config config;
@@ -273,6 +331,10 @@ Result<Config> read_config(const Settings& settings,
     settings.refuse("data", "is empty: it is the directory that everything is kept in");
   read_mqtt(settings.table("mqtt"), config.mqtt);
   read_http(settings.table("http"), config, config.http);
+  read_kafka(settings.table("kafka"), config.kafka);
+  const auto mongodb = settings.table("mongodb");
+  config.mongodb.user = mongodb.string("user");
+  config.mongodb.password = read_password(mongodb);
   config.pipelines = read_pipelines(settings);
   check_apart(settings, config);
   check_roles(settings, config);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "collector/stream/kafka_options.h"
 #include "shared/base/result.h"
 #include "shared/config/settings.h"
 #include "shared/event/schema.h"
@@ -18,11 +19,15 @@ namespace tributary::collector {
 struct PipelineConfig {
   std::string name;
   Schema schema;
-  std::string stream = "embedded:";
+  std::string stream = "embedded:";  // or "kafka://host:port,host:port"
   std::string topic;
   std::string group;
-  std::string store = "sqlite:";  // "sqlite:" is <data>/<name>.db, "sqlite:/path/file.db" that file
-  std::string table;
+  // "sqlite:" is <data>/<name>.db, "sqlite:/path/file.db" that file; or "mongodb://…/database"
+  std::string store = "sqlite:";
+  std::string table;  // or collection
+
+  [[nodiscard]] bool is_embedded() const { return stream == "embedded:"; }
+  [[nodiscard]] bool is_sqlite() const { return store.starts_with("sqlite:"); }
 };
 
 struct Config {
@@ -44,11 +49,20 @@ struct Config {
     std::uint64_t queue_bytes_max = 256U << 20;  // bodies that wait, in sum
   } http;
 
+  KafkaOptions kafka;  // `brokers` is empty here: each pipeline's stream names its own
+  struct Mongodb {
+    std::string user;
+    std::string password;
+  } mongodb;
+
   std::vector<PipelineConfig> pipelines;  // the first is the default one
 };
 
 // The file of a pipeline whose store is SQLite.
 std::filesystem::path sqlite_file(const Config& config, const PipelineConfig& pipeline);
+
+// "stream embedded: topic …, store mongodb://…, table …", without passwords.
+std::string describe(const PipelineConfig& pipeline);
 
 // errc::invalid_argument with every mistake, one a line.
 Result<Config> read_config(const Settings& settings,

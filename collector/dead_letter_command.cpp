@@ -7,8 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "collector/api/operations.h"
-#include "collector/pipeline.h"
-#include "collector/stream/embedded_stream.h"
+#include "collector/open_pipeline.h"
 #include "shared/config/command_line.h"
 #include "shared/http/client.h"
 #include "shared/io/file_system.h"
@@ -36,7 +35,7 @@ Result<void> list_by_http(const std::string& address, const std::string& pipelin
   }
 }
 
-Result<void> list_by_log(const Stream& stream) {
+Result<void> list_from(const Stream& stream) {
   std::uint64_t after = 0;
   while (true) {
     TRIBUTARY_ASSIGN(const auto letters, stream.dead_letters(after, kPage));
@@ -46,20 +45,25 @@ Result<void> list_by_log(const Stream& stream) {
   }
 }
 
-Result<void> list(const Config& config, const std::string& pipeline, const std::string& topic,
-                  const std::string& group) {
-  if (!std::filesystem::is_directory(config.data / "stream")) {
+// `pipeline` is null for the dead letters of none.
+Result<void> list(const Config& config, const PipelineConfig* pipeline) {
+  const bool embedded = (pipeline != nullptr ? *pipeline : config.pipelines.front()).is_embedded();
+  if (embedded && !std::filesystem::is_directory(config.data / "stream")) {
     return fail(errc::not_found, "no collector has ever kept anything in " + config.data.string());
   }
-  auto stream = open_embedded_stream(
-      posix_file_system(), {.directory = config.data / "stream", .topic = topic, .group = group});
-  if (stream) return list_by_log(**stream);
+  const SystemClock clock;
+  Metrics metrics;
+  const Surroundings surroundings{.files = posix_file_system(), .clock = clock, .metrics = metrics};
+  auto stream = pipeline != nullptr ? open_stream(config, *pipeline, surroundings)
+                                    : open_unrouted_stream(config, surroundings);
+  if (stream) return list_from(**stream);
   if (!(stream.error() == errc::log_locked)) return std::unexpected(stream.error());
   if (config.http.options.listen.empty()) {
     return fail(errc::unavailable,
                 "the running collector listens nowhere (http.listen is empty): stop it first");
   }
-  return list_by_http(config.http.options.listen.front(), pipeline);
+  return list_by_http(config.http.options.listen.front(),
+                      pipeline != nullptr ? pipeline->name : kUnroutedTopic);
 }
 
 }  // namespace
@@ -73,18 +77,13 @@ int run_dead_letters(const Config& config, const std::vector<std::string>& argum
     return kExitUsage;
   }
   const auto name = arguments.size() == 2 ? arguments[1] : config.pipelines.front().name;
-  std::string topic = kUnroutedTopic;
-  std::string group = kUnroutedGroup;
-  if (name != kUnroutedTopic) {
-    const auto pipeline = std::ranges::find(config.pipelines, name, &PipelineConfig::name);
-    if (pipeline == config.pipelines.end()) {
-      std::fprintf(stderr, "there is no pipeline \"%s\"\n", name.c_str());
-      return kExitUsage;
-    }
-    topic = pipeline->topic;
-    group = pipeline->group;
+  const auto found = std::ranges::find(config.pipelines, name, &PipelineConfig::name);
+  const auto* pipeline = found != config.pipelines.end() ? &*found : nullptr;
+  if (pipeline == nullptr && name != kUnroutedTopic) {
+    std::fprintf(stderr, "there is no pipeline \"%s\"\n", name.c_str());
+    return kExitUsage;
   }
-  if (const auto listed = list(config, name, topic, group); !listed) {
+  if (const auto listed = list(config, pipeline); !listed) {
     std::fprintf(stderr, "%s\n", listed.error().message().c_str());
     return kExitFailed;
   }

@@ -71,9 +71,7 @@ int run(Config config, const CommandLine& command_line) {
 int check(const Config& config) {
   std::printf("the configuration is good: %zu pipelines", config.pipelines.size());
   for (const auto& pipeline : config.pipelines) {
-    std::printf("\n  %s: schema %s, stream %s topic %s, store %s table %s", pipeline.name.c_str(),
-                pipeline.schema.id().c_str(), pipeline.stream.c_str(), pipeline.topic.c_str(),
-                pipeline.store.c_str(), pipeline.table.c_str());
+    std::printf("\n  %s: %s", pipeline.name.c_str(), describe(pipeline).c_str());
   }
   std::printf("\n  data in %s\n", config.data.c_str());
   return kExitOk;

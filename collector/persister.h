@@ -9,10 +9,10 @@
 
 namespace tributary::collector {
 
-// Carries one pipeline's events from its stream into its store, batch by batch; while one is written
-// the next is read and decoded. Every record comes to one end (Outcome) before its batch is settled;
-// what can't be stored is durable among the dead letters by then. Batches are written and settled in
-// their order. While the store is down it waits, with backoff, and settles nothing.
+// Carries one pipeline's events from its stream into its store, batch by batch; while one is
+// written the next is read and decoded. Every record comes to one end (Outcome) before its batch is
+// settled; what can't be stored is durable among the dead letters by then. Batches are written and
+// settled in their order. While the store is down it waits, with backoff, and settles nothing.
 class Persister {
  public:
   // `pipeline` must outlive this. Starts its threads.

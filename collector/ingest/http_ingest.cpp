@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <list>
 #include <map>
 #include <thread>
@@ -19,8 +20,10 @@ using namespace std::chrono_literals;
 
 constexpr auto kIdleWait = 100ms;
 constexpr auto kPumpWait = 5ms;  // a new request waits at most this long for the one under way
+constexpr auto kStalledAfter = 1s;
 constexpr std::size_t kRequestsAtOnce = 1024;
 constexpr std::size_t kRequestsWaiting = 100'000;
+constexpr std::size_t kRequestOverhead = 2048;  // bytes that a request takes beside its body
 constexpr std::string_view kRetryAfterSeconds = "1";
 
 // Where the records of one pipeline go in.
@@ -31,6 +34,9 @@ struct Door {
   Counter& rejected;
   Counter& refused;
   bool has_no_room = false;  // it did not take the last record
+  std::chrono::nanoseconds full_since{};
+  // Full for longer than a burst takes: new requests need not wait to hear of it. Any thread.
+  std::atomic<bool> stalled = false;
 };
 
 struct Request {
@@ -52,9 +58,13 @@ struct Job {
   std::size_t in_flight = 0;
   std::vector<ProblemEntry> errors{};
   bool answered = false;
+  bool abandoned = false;  // answered while its records were in flight: they need their body
+  std::list<Job>::iterator self{};
 
   [[nodiscard]] bool done() const { return next == records.size() && in_flight == 0; }
 };
+
+std::size_t weight(const HttpRequest& request) { return request.body.size() + kRequestOverhead; }
 
 HttpResponse unavailable(std::string_view detail) {
   auto response = problem(503, detail);
@@ -99,15 +109,13 @@ class HttpIngestThread final : public HttpIngest {
     const auto& name = pipeline.config.name;
     const MetricLabels labels{{"pipeline", name}, {"source", "http"}};
     names_.emplace(name, doors_.size());
-    doors_.push_back(
-        {.pipeline = name,
-         .intake = Intake(pipeline, clock_),
-         .accepted = metrics.counter("tributary_collector_ingested_total",
-                                     "Events taken into the stream", labels),
-         .rejected = metrics.counter("tributary_collector_ingest_rejected_total",
-                                     "Records put among the dead letters at ingest", labels),
-         .refused = metrics.counter("tributary_collector_ingest_refused_total",
-                                    "Records refused with 400", labels)});
+    doors_.emplace_back(name, Intake(pipeline, clock_),
+                        metrics.counter("tributary_collector_ingested_total",
+                                        "Events taken into the stream", labels),
+                        metrics.counter("tributary_collector_ingest_rejected_total",
+                                        "Records put among the dead letters at ingest", labels),
+                        metrics.counter("tributary_collector_ingest_refused_total",
+                                        "Records refused with 400", labels));
   }
 
   // On an I/O thread of the server: looks at what can be told without the records, and queues it.
@@ -138,7 +146,11 @@ class HttpIngestThread final : public HttpIngest {
       return responder.respond(
           problem(400, "the body is empty: send an event as a JSON object, an array or NDJSON"));
     }
-    const auto size = http.body.size();
+    if (doors_[door].stalled) {
+      return responder.respond(unavailable("the stream of pipeline " + doors_[door].pipeline +
+                                           " is full: try again once it takes records"));
+    }
+    const auto size = weight(http);
     const auto timeout = std::chrono::nanoseconds(config_.ingest_timeout);
     Request request{.http = std::move(http),
                     .responder = std::move(responder),
@@ -169,6 +181,7 @@ class HttpIngestThread final : public HttpIngest {
       collect();
       expire();
       std::erase_if(jobs_, [this](Job& job) { return finished(job); });
+      open_idle_doors();
     }
   }
 
@@ -178,6 +191,7 @@ class HttpIngestThread final : public HttpIngest {
 
   void begin(Request request) {
     auto& job = jobs_.emplace_back(Job{.request = std::move(request)});
+    job.self = std::prev(jobs_.end());
     job.records = split_records(job.request.http.body,
                                 job.request.ndjson ? Framing::ndjson : Framing::detect);
     const bool blank = job.request.http.body.find_first_not_of(" \t\r\n") == std::string::npos;
@@ -196,15 +210,16 @@ class HttpIngestThread final : public HttpIngest {
     for (; job.next < job.records.size() && !job.answered; ++job.next) {
       const auto record = job.records[job.next];
       auto taken = door.intake.offer(record, origin, token);
-      door.has_no_room = taken && !*taken;
-      if (door.has_no_room) return;
+      if (taken && !*taken) return no_room(door);
+      door.stalled = false;
+      door.full_since = {};
       if (taken) {
         ++job.accepted;
         ++job.in_flight;
       } else if (job.request.bury_invalid) {
-        door.has_no_room =
-            !door.intake.offer_dead_letter(record, origin, "invalid", taken.error(), token);
-        if (door.has_no_room) return;
+        if (!door.intake.offer_dead_letter(record, origin, "invalid", taken.error(), token)) {
+          return no_room(door);
+        }
         ++job.rejected;
         ++job.in_flight;
       } else {
@@ -212,33 +227,59 @@ class HttpIngestThread final : public HttpIngest {
             {.index = job.next, .pointer = taken.error().pointer, .detail = taken.error().detail});
       }
     }
-    if (job.answered) job.next = job.records.size();
+  }
+
+  void no_room(Door& door) {
+    const auto now = clock_.monotonic();
+    if (door.full_since == 0ns) door.full_since = now;
+    door.stalled = now - door.full_since > kStalledAfter;
+    door.has_no_room = true;
+  }
+
+  // With nobody left who tries, the next request shall.
+  void open_idle_doors() {
+    if (!jobs_.empty()) return;
+    for (auto& door : doors_) door.stalled = false;
   }
 
   void collect() {
     for (auto& door : doors_) {
       if (door.intake.in_flight() == 0 && !door.has_no_room) continue;
       door.has_no_room = false;
-      for (const auto token : door.intake.poll(kPumpWait))
-        --reinterpret_cast<Job*>(token)->in_flight;
+      for (const auto& durable : door.intake.poll(kPumpWait)) {
+        auto& job = *reinterpret_cast<Job*>(durable.token);
+        --job.in_flight;
+        if (durable.rejected_late) {
+          --job.accepted;
+          ++job.rejected;
+        }
+        if (job.abandoned && job.in_flight == 0) {
+          bytes_ -= weight(job.request.http);
+          abandoned_.erase(job.self);
+        }
+      }
     }
   }
 
   // Answers 503 to what is not durable in time; what is in flight may still be stored.
   void expire() {
     const auto now = clock_.monotonic();
-    for (auto& job : jobs_) {
+    for (auto next = jobs_.begin(); next != jobs_.end();) {
+      auto& job = *next++;
       if (job.answered || job.done() || now < job.request.deadline) continue;
       job.answered = true;
       job.request.responder.respond(
           unavailable("not durable in time: send it again, what was stored already is recognised"));
+      job.next = job.records.size();
+      job.abandoned = job.in_flight > 0;
+      if (job.abandoned) abandoned_.splice(abandoned_.end(), jobs_, job.self);
     }
   }
 
   bool finished(Job& job) {
     if (!job.done()) return false;
     if (!job.answered) answer(job);
-    bytes_ -= job.request.http.body.size();
+    bytes_ -= weight(job.request.http);
     return true;
   }
 
@@ -256,18 +297,20 @@ class HttpIngestThread final : public HttpIngest {
       return;
     }
     auto body = R"({"accepted":)" + accepted;
-    if (job.request.bury_invalid) body += R"(,"rejected":)" + std::to_string(job.rejected);
+    if (job.request.bury_invalid || job.rejected > 0)
+      body += R"(,"rejected":)" + std::to_string(job.rejected);
     job.request.responder.respond(
         {.status = 202, .content_type = "application/json", .body = body + "}", .headers = {}});
   }
 
   const Config::Http config_;
   const Clock& clock_;
-  std::vector<Door> doors_;
+  std::deque<Door> doors_;
   std::map<std::string, std::size_t, std::less<>> names_;
   BoundedQueue<Request> queue_;
-  std::atomic<std::size_t> bytes_ = 0;  // of the bodies that wait or are under way
+  std::atomic<std::size_t> bytes_ = 0;  // of the requests that wait or are under way
   std::list<Job> jobs_;                 // their addresses are the tokens
+  std::list<Job> abandoned_;
   std::jthread thread_;
 };
 

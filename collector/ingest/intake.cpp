@@ -13,6 +13,7 @@ struct Pending {
   Origin origin;
   std::uint64_t token = 0;
   std::string reason;  // of a dead letter; empty: an event
+  bool rejected_late = false;
   std::string detail;
   std::string partition_key;
   Timestamp received_at;
@@ -41,6 +42,7 @@ class Intake::Impl {
                               .origin = origin,
                               .token = token,
                               .reason = {},
+                              .rejected_late = false,
                               .detail = {},
                               .partition_key = std::string(*valid),
                               .received_at = clock_.now()});
@@ -57,6 +59,7 @@ class Intake::Impl {
                               .origin = origin,
                               .token = token,
                               .reason = std::string(reason),
+                              .rejected_late = false,
                               .detail = describe(problem),
                               .partition_key = {},
                               .received_at = clock_.now()});
@@ -64,8 +67,8 @@ class Intake::Impl {
     return taken.has_value();
   }
 
-  std::vector<std::uint64_t> poll(std::chrono::milliseconds wait) {
-    std::vector<std::uint64_t> durable;
+  std::vector<Durable> poll(std::chrono::milliseconds wait) {
+    std::vector<Durable> durable;
     retry_failed();
     // Dead letters are rare: who waits, waits for events, unless there are none under way.
     const bool only_dead_letters = events_in_flight_ == 0;
@@ -119,21 +122,39 @@ class Intake::Impl {
     return dead_letters_->append(record);
   }
 
-  void collect(Producer& producer, std::chrono::milliseconds wait,
-               std::vector<std::uint64_t>& durable) {
+  void collect(Producer& producer, std::chrono::milliseconds wait, std::vector<Durable>& durable) {
     for (const auto& delivery : producer.poll(wait)) {
       if (delivery.error) {
         failed_.push_back(delivery.token);
         continue;
       }
-      durable.push_back(slots_[delivery.token].token);
-      if (slots_[delivery.token].reason.empty()) --events_in_flight_;
+      const auto& slot = slots_[delivery.token];
+      durable.push_back({.token = slot.token, .rejected_late = slot.rejected_late});
+      if (slot.reason.empty()) --events_in_flight_;
       free_.push_back(delivery.token);
     }
   }
 
   void retry_failed() {
-    while (!failed_.empty() && append(failed_.back())) failed_.pop_back();
+    while (!failed_.empty()) {
+      const auto slot = failed_.back();
+      const auto taken = append(slot);
+      if (!taken && taken.error() == errc::too_large) {
+        reject_late(slots_[slot], taken.error());
+      } else if (taken) {
+        failed_.pop_back();
+      } else {
+        return;
+      }
+    }
+  }
+
+  void reject_late(Pending& pending, const Error& error) {
+    CHECK(pending.reason.empty());  // dead letters are cut to what the stream takes
+    pending.reason = "invalid";
+    pending.detail = error.message();
+    pending.rejected_late = true;
+    --events_in_flight_;
   }
 
   const Clock& clock_;
@@ -167,7 +188,7 @@ bool Intake::offer_dead_letter(std::string_view record, const Origin& origin,
   return impl_->offer_dead_letter(record, origin, reason, problem, token);
 }
 
-std::vector<std::uint64_t> Intake::poll(std::chrono::milliseconds wait) {
+std::vector<Intake::Durable> Intake::poll(std::chrono::milliseconds wait) {
   return impl_->poll(wait);
 }
 

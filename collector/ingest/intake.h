@@ -34,6 +34,13 @@ struct Origin {
 // record is `durable`.
 class Intake {
  public:
+  struct Durable {
+    std::uint64_t token = 0;
+    // The stream took the record first, and then found that it never can (a limit was lowered): it
+    // is among the dead letters.
+    bool rejected_late = false;
+  };
+
   Intake(Pipeline& pipeline, const Clock& clock);
   // A door for dead letters alone: offer() must not be called.
   Intake(Stream& stream, const Clock& clock);
@@ -49,9 +56,8 @@ class Intake {
   bool offer_dead_letter(std::string_view record, const Origin& origin, std::string_view reason,
                          const Problem& problem, std::uint64_t token);
 
-  // The tokens of what became durable; waits up to `wait` for the first one, with nothing in flight
-  // too.
-  std::vector<std::uint64_t> poll(std::chrono::milliseconds wait);
+  // What became durable; waits up to `wait` for the first one, with nothing in flight too.
+  std::vector<Durable> poll(std::chrono::milliseconds wait);
   [[nodiscard]] std::size_t in_flight() const;
 
  private:

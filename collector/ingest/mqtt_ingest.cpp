@@ -149,7 +149,7 @@ class MqttIngestThread final : public MqttIngest {
       tell_health();
       if (!round.messages.empty()) take(round, stop);
     }
-    if (!config_.share.empty()) hand_back(stop);
+    if (!config_.share.empty() && !in_flight()) hand_back(stop);
     client_->disconnect();
   }
 
@@ -172,7 +172,7 @@ class MqttIngestThread final : public MqttIngest {
     tallies_.assign(round.messages.size(), {});
     taking_since_ = clock_.monotonic();
     for (std::size_t i = 0; i < round.messages.size(); ++i) {
-      if (!submit(round.messages[i], tallies_[i], stop)) return;
+      if (!submit(round.messages[i], i, stop)) return;
     }
     while (in_flight()) {
       if (gave_up(stop)) return;
@@ -186,8 +186,8 @@ class MqttIngestThread final : public MqttIngest {
     }
   }
 
-  // Appends the message's records. False when it gave up.
-  bool submit(const MqttMessage& message, Tally& tally, const std::stop_token& stop) {
+  // Appends the records of the round's message of that index. False when it gave up.
+  bool submit(const MqttMessage& message, std::size_t index, const std::stop_token& stop) {
     if (message.payload.empty() && message.retain) {
       empty_.add();
       return true;
@@ -198,7 +198,7 @@ class MqttIngestThread final : public MqttIngest {
     if (door == doors_.end()) {
       const auto name = std::string(topic ? topic->pipeline : message.topic);
       return bury(unrouted_, message.payload, origin, "unknown_pipeline",
-                  {.pointer = "", .detail = "there is no pipeline \"" + name + "\""}, tally, stop);
+                  {.pointer = "", .detail = "there is no pipeline \"" + name + "\""}, index, stop);
     }
     const auto records = split_records(message.payload, Framing::detect);
     if (records.empty() || records.size() > kRecordsMax) {
@@ -206,38 +206,38 @@ class MqttIngestThread final : public MqttIngest {
           door->second, message.payload, origin, "invalid",
           {.pointer = "",
            .detail = records.empty() ? "there is no record in the payload" : kTooManyRecords},
-          tally, stop);
+          index, stop);
     }
     for (const auto record : records) {
       // A dead letter has the bytes that came, with any space around them, where they are known.
       const auto original = records.size() == 1 ? std::string_view(message.payload) : record;
-      if (!append(door->second, record, original, origin, tally, stop)) return false;
+      if (!append(door->second, record, original, origin, index, stop)) return false;
       if (origin.sequence.value != 0) origin.sequence = origin.sequence.next();
     }
     return true;
   }
 
   bool append(Door& door, std::string_view record, std::string_view original, const Origin& origin,
-              Tally& tally, const std::stop_token& stop) {
+              std::size_t index, const std::stop_token& stop) {
     while (true) {
-      const auto taken = door.intake.offer(record, origin, 0);
-      if (!taken) return bury(door, original, origin, "invalid", taken.error(), tally, stop);
+      const auto taken = door.intake.offer(record, origin, index);
+      if (!taken) return bury(door, original, origin, "invalid", taken.error(), index, stop);
       if (*taken) break;
       if (gave_up(stop)) return false;
       wait_for_room(door);
     }
-    ++tally.accepted;
+    ++tallies_[index].accepted;
     door.accepted.add();
     return true;
   }
 
   bool bury(Door& door, std::string_view record, const Origin& origin, std::string_view reason,
-            const Problem& problem, Tally& tally, const std::stop_token& stop) {
-    while (!door.intake.offer_dead_letter(record, origin, reason, problem, 0)) {
+            const Problem& problem, std::size_t index, const std::stop_token& stop) {
+    while (!door.intake.offer_dead_letter(record, origin, reason, problem, index)) {
       if (gave_up(stop)) return false;
       wait_for_room(door);
     }
-    ++tally.rejected;
+    ++tallies_[index].rejected;
     door.rejected.add();
     return true;
   }
@@ -252,15 +252,24 @@ class MqttIngestThread final : public MqttIngest {
   void pump() {
     hold();
     for (auto& [name, door] : doors_) {
-      if (door.intake.in_flight() > 0) door.intake.poll(kHoldEvery);
+      if (door.intake.in_flight() > 0) collect(door);
     }
-    if (unrouted_.intake.in_flight() > 0) unrouted_.intake.poll(kHoldEvery);
+    if (unrouted_.intake.in_flight() > 0) collect(unrouted_);
+  }
+
+  void collect(Door& door) {
+    for (const auto& durable : door.intake.poll(kHoldEvery)) {
+      if (!durable.rejected_late) continue;
+      --tallies_[durable.token].accepted;
+      ++tallies_[durable.token].rejected;
+      door.rejected.add();
+    }
   }
 
   // Waits a moment until a stream that refused a record may take it.
   void wait_for_room(Door& door) {
     hold();
-    door.intake.poll(kHoldEvery);
+    collect(door);
     if (clock_.monotonic() - taking_since_ < kRefusedShown) return;
     const std::lock_guard lock(mutex_);
     health_ = {.up = false,

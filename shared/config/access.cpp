@@ -45,6 +45,16 @@ std::string read_password(const Settings& table) {
   return password;
 }
 
+std::string without_credentials(const std::string& url) {
+  const auto scheme = url.find("://");
+  if (scheme == std::string::npos) return url;
+  const auto host = scheme + 3;
+  // A password may have slashes that nobody escaped; a host has no '@'.
+  const auto at = url.substr(0, url.find('?')).rfind('@');
+  if (at == std::string::npos || at < host) return url;
+  return url.substr(0, host) + url.substr(at + 1);
+}
+
 std::vector<std::string> read_listen(const Settings& http, std::vector<std::string> absent) {
   auto listen = http.strings("listen", std::move(absent));
   const bool insecure = http.boolean("insecure", false);

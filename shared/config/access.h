@@ -11,6 +11,9 @@ namespace tributary {
 // other users of the machine can see it.
 std::string read_password(const Settings& table);
 
+// A URL as messages may show it: "scheme://user:password@host" without what stands before the '@'.
+std::string without_credentials(const std::string& url);
+
 // `listen`. Addresses that other machines can reach are refused unless `insecure = true`.
 std::vector<std::string> read_listen(const Settings& http, std::vector<std::string> absent);
 
