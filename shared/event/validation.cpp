@@ -17,11 +17,13 @@
 #include <valijson/validator.hpp>
 
 #include "shared/event/json.h"
+#include "shared/event/shape.h"
 
 namespace tributary {
 
 struct Validation::Compiled {
   nlohmann::json json;
+  std::optional<Shape> shape;
   valijson::Schema schema;
 };
 
@@ -223,6 +225,7 @@ Validation::~Validation() = default;
 Result<Validation> Validation::compile(json schema) {
   auto compiled = std::make_unique<Compiled>();
   compiled->json = std::move(schema);
+  compiled->shape = Shape::of(compiled->json);
   try {
     valijson::SchemaParser(valijson::SchemaParser::kDraft7)
         .populateSchema(NlohmannJsonAdapter(compiled->json), compiled->schema);
@@ -233,6 +236,7 @@ Result<Validation> Validation::compile(json schema) {
 }
 
 std::optional<Problem> Validation::check(const json& value) const {
+  if (compiled_->shape && compiled_->shape->accepts(value)) return std::nullopt;
   const NlohmannJsonAdapter target(value);
   valijson::Validator validator;
   try {
