@@ -126,10 +126,19 @@ void read_kafka(const Settings& kafka, KafkaOptions& config) {
     const bool quoted = json.size() >= 2 && json.front() == '"';
     config.properties[name] = quoted ? nlohmann::json::parse(json).get<std::string>() : json;
   }
-  auto options = config;
+}
+
+// What librdkafka thinks of it; makes clients, so only when there is a use for them.
+void check_kafka(const Settings& kafka, const Config& config) {
+  if (std::ranges::all_of(config.pipelines, &PipelineConfig::is_embedded)) return;
+  if (config.kafka.user.empty() != config.kafka.password.empty()) {
+    kafka.refuse("user", "needs a password, and a password a user");
+    return;
+  }
+  auto options = config.kafka;
   options.brokers = "127.0.0.1";
   if (const auto checked = check_kafka_options(options); !checked) {
-    kafka.refuse("properties", checked.error().message());
+    kafka.refuse(options.properties.empty() ? "tls" : "properties", checked.error().message());
   }
 }
 
@@ -336,6 +345,7 @@ Result<Config> read_config(const Settings& settings,
   config.mongodb.user = mongodb.string("user");
   config.mongodb.password = read_password(mongodb);
   config.pipelines = read_pipelines(settings);
+  check_kafka(settings.table("kafka"), config);
   check_apart(settings, config);
   check_roles(settings, config);
   TRIBUTARY_TRY(settings.finish());

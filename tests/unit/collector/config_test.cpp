@@ -100,8 +100,63 @@ TEST_CASE("separate roles are refused with an embedded stream or SQLite") {
   says(mistake("roles = [\"ingest\"]\n"), "need Kafka and a server store");
 }
 
+TEST_CASE("with Kafka and MongoDB each role can be a process of its own, on a port of its own") {
+  const std::string pipeline =
+      "[[pipeline]]\nname = \"telemetry\"\nstream = \"kafka://one,two:9093\"\nstore = "
+      "\"mongodb://localhost/sensor_db\"\n";
+  const auto config = read("roles = [\"persist\"]\n" + pipeline);
+  REQUIRE(config);
+  REQUIRE(!config->ingest);
+  REQUIRE(config->persist);
+  REQUIRE(!config->query);
+  REQUIRE(config->http.options.listen == std::vector<std::string>{"127.0.0.1:8002"});
+  REQUIRE(config->pipelines.front().table == "events");
+  REQUIRE(parse_kafka_url(config->pipelines.front().stream) == "one:9092,two:9093");
+  says(mistake("roles = [\"query\"]\n" + pipeline + "[[pipeline]]\nname = \"clickstream\"\n"),
+       "pipeline clickstream has embedded: and sqlite:");
+}
+
+TEST_CASE("settings of Kafka are read, and properties that the promises rest on refused") {
+  const std::string pipeline = "[[pipeline]]\nname = \"telemetry\"\nstream = \"kafka://one\"\n";
+  const auto config = read(
+      pipeline +
+          "[kafka]\npartitions = 6\nreplication = 3\nretention = \"2d\"\nuser = \"u\"\nmechanism = "
+          "\"PLAIN\"\ntls = { enabled = true }\n[kafka.properties]\n\"linger.ms\" = "
+          "7\n\"compression.type\" = \"lz4\"\n",
+      {}, {{"TRIBUTARY_KAFKA__PASSWORD", "secret"}});
+  REQUIRE(config);
+  REQUIRE(config->kafka.partitions == 6);
+  REQUIRE(config->kafka.replication == 3);
+  REQUIRE(config->kafka.retention == std::chrono::hours(48));
+  REQUIRE(config->kafka.password == "secret");
+  REQUIRE(config->kafka.mechanism == "PLAIN");
+  REQUIRE(config->kafka.tls.enabled);
+  REQUIRE(config->kafka.properties ==
+          std::map<std::string, std::string>{{"linger.ms", "7"}, {"compression.type", "lz4"}});
+
+  says(mistake(pipeline + "[kafka.properties]\nacks = 1\n"), "acks");
+  says(mistake(pipeline + "[kafka.properties]\n\"linger.sm\" = 1\n"), "linger.sm");
+  says(mistake(pipeline + "[kafka]\nuser = \"u\"\n"), "needs a password");
+  says(mistake(pipeline + "[kafka]\nmechanism = \"GSSAPI\"\n"), "SCRAM-SHA-512");
+  says(mistake("", {"kafka.password=secret"}), "command line");
+}
+
+TEST_CASE("a password in the address of a store is not shown, nor taken from the command line") {
+  const std::string store = "store=mongodb://me:secret@localhost/sensor_db";
+  const auto text = mistake("", {"pipeline.telemetry." + store});
+  says(text, "command line");
+  REQUIRE(text.find("secret") == std::string::npos);
+  const auto config = read(
+      "[[pipeline]]\nname = \"telemetry\"\nstore = "
+      "\"mongodb://me:secret@localhost/sensor_db\"\n");
+  REQUIRE(config);
+  REQUIRE(describe(config->pipelines.front()).find("secret") == std::string::npos);
+  says(mistake("[[pipeline]]\nname = \"telemetry\"\nstore = \"mongodb://localhost\"\n"),
+       "database");
+}
+
 TEST_CASE("a stream, a store or a schema that this version doesn't have is named") {
-  says(mistake("", {"pipeline.telemetry.stream=kafka://127.0.0.1:9092"}), "kafka://127.0.0.1:9092");
+  says(mistake("", {"pipeline.telemetry.stream=pulsar://127.0.0.1:6650"}), "pulsar://");
   says(mistake("", {"pipeline.telemetry.store=oracle:x"}), "oracle:x");
   says(mistake("[[pipeline]]\nname = \"x\"\n"), "\"x\" is neither a built-in schema");
   says(mistake("[[pipeline]]\nname = \"x\"\nschema = \"missing.json\"\n"), "missing.json");
