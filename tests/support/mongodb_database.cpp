@@ -1,0 +1,81 @@
+#include "tests/support/mongodb_database.h"
+
+#include <mongoc/mongoc.h>
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "shared/base/id.h"
+#include "tests/support/services.h"
+
+namespace tributary {
+
+using nlohmann::json;
+
+class MongodbDatabase::Connection {
+ public:
+  explicit Connection(const std::string& address) {
+    mongoc_init();
+    client_.reset(mongoc_client_new(address.c_str()));
+    if (!client_) throw std::runtime_error("no MongoDB URI: " + address);
+    mongoc_client_set_error_api(client_.get(), MONGOC_ERROR_API_VERSION_2);
+  }
+
+  json run(const std::string& database, std::string_view text) {
+    bson_error_t error{};
+    const std::unique_ptr<bson_t, decltype(&bson_destroy)> command(
+        bson_new_from_json(reinterpret_cast<const std::uint8_t*>(text.data()),
+                           static_cast<ssize_t>(text.size()), &error),
+        bson_destroy);
+    if (!command) throw std::runtime_error("no command: " + std::string(text));
+    bson_t reply;
+    const bool done = mongoc_client_command_simple(client_.get(), database.c_str(), command.get(),
+                                                   nullptr, &reply, &error);
+    char* const reply_text = bson_as_relaxed_extended_json(&reply, nullptr);
+    auto result = json::parse(reply_text);
+    bson_free(reply_text);
+    bson_destroy(&reply);
+    if (!done) throw std::runtime_error(std::string(text) + ": " + error.message);
+    return result;
+  }
+
+ private:
+  struct Destroy {
+    void operator()(mongoc_client_t* client) const { mongoc_client_destroy(client); }
+  };
+  std::unique_ptr<mongoc_client_t, Destroy> client_;
+};
+
+MongodbDatabase::MongodbDatabase() : MongodbDatabase(mongodb_address()) {}
+
+MongodbDatabase::MongodbDatabase(const std::string& address)
+    : address_(address),
+      name_("test_" + Id::random().text()),
+      connection_(std::make_unique<Connection>(address)) {}
+
+MongodbDatabase::~MongodbDatabase() {
+  try {
+    run(R"({"dropDatabase": 1})");
+  } catch (const std::exception&) {
+    // The test may have ended its server.
+  }
+}
+
+std::string MongodbDatabase::uri(std::string_view options) const {
+  return address_ + "/" + name_ + (options.empty() ? "" : "?" + std::string(options));
+}
+
+json MongodbDatabase::run(std::string_view command) { return connection_->run(name_, command); }
+
+json MongodbDatabase::run_as_admin(std::string_view command) {
+  return connection_->run("admin", command);
+}
+
+json MongodbDatabase::find(std::string_view collection, std::string_view filter) {
+  return run(R"({"find": ")" + std::string(collection) + R"(", "filter": )" + std::string(filter) +
+             R"(, "batchSize": 10000})")
+      .at("cursor")
+      .at("firstBatch");
+}
+
+}  // namespace tributary

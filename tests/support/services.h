@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+namespace tributary {
+
+// The Kafka and the MongoDB that all tests of one run share: a test takes topic and database names
+// of its own, and never ends them. Each is the one that TRIBUTARY_TEST_KAFKA (host:port) or
+// TRIBUTARY_TEST_MONGODB (mongodb://host:port) names; else the first call of a process has
+// tests/services start it, unless it runs already, which may take a minute when it has to be
+// fetched first. Any thread. Throws std::runtime_error when there is none; tests/services has said
+// why on standard error.
+
+// host:port
+std::string kafka_address();
+
+// mongodb://host:port, without a database: add "/" and a name.
+std::string mongodb_address();
+
+}  // namespace tributary
