@@ -96,7 +96,8 @@ class RunningCollector final : public Collector {
     TRIBUTARY_ASSIGN(pipeline->stream, open_stream(config_, config, surroundings()));
     if (config_.persist || config_.query) {
       TRIBUTARY_ASSIGN(pipeline->store, open_store(config_, config));
-      if (const auto health = pipeline->store->health(); !health.up) {
+      // A server has had no time to answer yet.
+      if (const auto health = pipeline->store->health(); config.is_sqlite() && !health.up) {
         log_error(kComponent, health.detail, {{"pipeline", config.name}});
       }
     }

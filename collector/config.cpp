@@ -105,6 +105,18 @@ void read_http(const Settings& http, const Config& roles, Config::Http& config) 
   config.queue_bytes_max = http.bytes("queue_size", 256U << 20, 1U << 20, 1ULL << 40);
 }
 
+// librdkafka's names have dots, which are tables of TOML where nobody quotes them.
+void add_property(const std::string& name, const nlohmann::json& value,
+                  std::map<std::string, std::string>& properties) {
+  if (value.is_object()) {
+    for (const auto& [inner, part] : value.items()) {
+      add_property(name + "." + inner, part, properties);
+    }
+  } else {
+    properties[name] = value.is_string() ? value.get<std::string>() : value.dump();
+  }
+}
+
 void read_kafka(const Settings& kafka, KafkaOptions& config) {
   constexpr std::array<std::string_view, 3> kMechanisms{"SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"};
   config.user = kafka.string("user");
@@ -122,9 +134,8 @@ void read_kafka(const Settings& kafka, KafkaOptions& config) {
   config.dead_letters_size_max =
       kafka.bytes("dead_letters_size", config.dead_letters_size_max, 1U << 20, 1ULL << 44);
   config.queue_size = kafka.bytes("queue_size", config.queue_size, 1U << 20, 2ULL << 30);
-  for (auto& [name, json] : kafka.table("properties").entries()) {
-    const bool quoted = json.size() >= 2 && json.front() == '"';
-    config.properties[name] = quoted ? nlohmann::json::parse(json).get<std::string>() : json;
+  for (const auto& [name, json] : kafka.table("properties").entries()) {
+    add_property(name, nlohmann::json::parse(json), config.properties);
   }
 }
 

@@ -3,11 +3,12 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "collector/store/canonical_member.h"
 #include "collector/store/filter.h"
+#include "collector/store/page_builder.h"
+#include "collector/store/place_range.h"
 #include "shared/base/bytes.h"
 #include "shared/event/json.h"
 
@@ -74,45 +75,10 @@ struct Snapshot {
   ~Snapshot() { select->reset(); }
 };
 
-// The event with `_tributary` as its last member.
-std::string with_meta(std::string event, const json& meta) {
-  event.pop_back();
-  if (event.size() > 1) event += ',';
-  event += "\"_tributary\":";
-  append_canonical(meta, event);
-  event += '}';
-  return event;
+std::string event_of(const SqliteStatement& row, bool meta) {
+  std::string event(row.column_text(column(SqliteParameter::event)));
+  return meta ? with_meta(std::move(event), meta_of(row)) : event;
 }
-
-// A page that takes rows up to its limits.
-class PageBuilder {
- public:
-  explicit PageBuilder(const Query& query)
-      : limit_(std::clamp<std::size_t>(query.limit, 1, kPageEventsMax)), meta_(query.meta) {}
-
-  [[nodiscard]] bool full() const {
-    return page_.events.size() == limit_ || bytes_ >= kPageBytesMax;
-  }
-  void add(const SqliteStatement& row) {
-    std::string event(row.column_text(column(SqliteParameter::event)));
-    if (meta_) event = with_meta(std::move(event), meta_of(row));
-    bytes_ += event.size();
-    page_.events.push_back(std::move(event));
-    last_added_ = place_of(row);
-  }
-  Page last() && { return std::move(page_); }
-  Page with_next() && {
-    page_.next = std::move(last_added_);
-    return std::move(page_);
-  }
-
- private:
-  std::size_t limit_;
-  bool meta_;
-  std::size_t bytes_ = 0;
-  Page page_;
-  Keyset last_added_;
-};
 
 }  // namespace
 
@@ -123,8 +89,7 @@ struct SqliteReaders::Plan {
     std::vector<std::string> texts;  // canonical text of the values that match
   };
 
-  Keyset lower{.time = {.seconds = std::numeric_limits<std::int64_t>::min()}, .key = {}};
-  Keyset upper{.time = {.seconds = std::numeric_limits<std::int64_t>::max()}, .key = {}};
+  PlaceRange range;
   std::optional<std::size_t> field;  // whose index is used
   json field_value;
   std::vector<Condition> conditions;
@@ -135,8 +100,8 @@ struct SqliteReaders::Plan {
       select.bind_integer(parameter + 1, place.time.nanoseconds);
       select.bind_blob(parameter + 2, place.key);
     };
-    bind_place(1, lower);
-    bind_place(4, upper);
+    bind_place(1, range.lower);
+    bind_place(4, range.upper);
     if (field) bind_field(select, 7, &field_value);
   }
   [[nodiscard]] bool matches(std::string_view event) const {
@@ -246,31 +211,15 @@ void SqliteReaders::give_back(std::unique_ptr<Reader> reader) {
   given_back_.notify_one();
 }
 
-// Both bounds are excluded, and no key is empty: so a time with an empty key lies before all events
-// of that time.
 Result<SqliteReaders::Plan> SqliteReaders::plan(const Query& query) const {
-  Plan plan;
-  const auto not_before = [&plan](const Keyset& bound) {
-    plan.lower = std::max(plan.lower, bound);
-  };
-  const auto before = [&plan](const Keyset& bound) { plan.upper = std::min(plan.upper, bound); };
-  if (query.start) not_before({.time = *query.start, .key = {}});
-  if (query.end) before({.time = *query.end, .key = {}});
-  if (query.after && query.descending) before(*query.after);
-  if (query.after && !query.descending) not_before(*query.after);
-
+  Plan plan{
+      .range = PlaceRange::of(query, schema_), .field = {}, .field_value = {}, .conditions = {}};
   for (const auto& filter : query.filters) {
     TRIBUTARY_ASSIGN(auto values, filter_values(filter, schema_));
     Plan::Condition condition{.name = canonical(filter.field), .texts = {}};
     for (const auto& value : values) condition.texts.push_back(canonical(value));
     plan.conditions.push_back(std::move(condition));
 
-    if (filter.field == schema_.time()) {
-      auto time = Timestamp::parse(filter.value).value_or(Timestamp{});
-      not_before({.time = time, .key = {}});
-      ++time.nanoseconds;
-      before({.time = time, .key = {}});
-    }
     const auto field = std::ranges::find(layout_.fields(), filter.field, &SqliteField::name);
     if (field != layout_.fields().end() && !plan.field && values.size() == 1) {
       plan.field = static_cast<std::size_t>(field - layout_.fields().begin());
@@ -295,10 +244,10 @@ Result<Page> SqliteReaders::read_page(Reader& reader, const Query& query, Plan p
       }
       if (!plan.matches(select->column_text(column(SqliteParameter::event)))) continue;
       if (builder.full()) return std::move(builder).with_next();
-      builder.add(*select);
+      builder.add(event_of(*select, query.meta), place_of(*select));
     }
     // On from here in a new snapshot.
-    (query.descending ? plan.upper : plan.lower) = place_of(*select);
+    (query.descending ? plan.range.upper : plan.range.lower) = place_of(*select);
     select->reset();
     if (std::chrono::steady_clock::now() > deadline) {
       return fail(errc::timed_out, "the query took longer than " +

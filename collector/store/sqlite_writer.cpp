@@ -4,13 +4,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "collector/store/conflict.h"
 #include "shared/base/bytes.h"
-#include "shared/event/json.h"
 
 namespace tributary::collector {
 namespace {
 
-using nlohmann::json;
 using enum Outcome::Verdict;
 
 std::filesystem::path log_path(const std::filesystem::path& file) {
@@ -32,17 +31,6 @@ void bind_text_if_known(SqliteStatement& statement, SqliteParameter parameter,
   statement.bind_text(static_cast<int>(parameter), text);
 }
 
-// {"sensor_id":"a","timestamp":"…"}
-std::string readable_key(const json& event, const std::vector<std::string>& names) {
-  json key = json::object();
-  for (const auto& name : names) {
-    if (const auto member = event.find(name); member != event.end()) key[name] = *member;
-  }
-  std::string text;
-  append_canonical(key, text);
-  return text;
-}
-
 }  // namespace
 
 SqliteWriter::SqliteWriter(SqliteConnection connection, SqliteStatement insert,
@@ -51,7 +39,7 @@ SqliteWriter::SqliteWriter(SqliteConnection connection, SqliteStatement insert,
       insert_(std::move(insert)),
       lookup_(std::move(lookup)),
       layout_(&layout),
-      key_names_(schema.key()),
+      schema_(&schema),
       log_(FileIdentity::of(log_path(connection_.file()))) {}
 
 Result<SqliteWriter> SqliteWriter::open(const std::filesystem::path& file,
@@ -118,12 +106,7 @@ Result<Outcome> SqliteWriter::compare_stored(const Event& event) {
   }
   Outcome outcome{.verdict = duplicate, .detail = {}};
   if (lookup_.column_blob(0) != as_text(event.hash)) {
-    outcome.verdict = conflict;
-    outcome.detail =
-        "the store has " + readable_key(*event.document, key_names_) + " with other content";
-    if (!lookup_.column_is_null(1)) {
-      outcome.detail.append(", received at ").append(lookup_.column_text(1));
-    }
+    outcome = conflict_with(event, *schema_, lookup_.column_text(1));
   }
   lookup_.reset();
   return outcome;

@@ -14,7 +14,8 @@ namespace tributary::collector {
 // went away is not to be trusted.
 class SqliteWriter {
  public:
-  // The file gets the layout when it is opened (SqliteLayout::prepare). `layout` must outlive this.
+  // The file gets the layout when it is opened (SqliteLayout::prepare). `layout` and `schema` must
+  // outlive this.
   static Result<SqliteWriter> open(const std::filesystem::path& file, SqliteConnection::Mode mode,
                                    int busy_timeout_ms, const SqliteLayout& layout,
                                    const Schema& schema);
@@ -41,7 +42,7 @@ class SqliteWriter {
   SqliteStatement insert_;
   SqliteStatement lookup_;
   const SqliteLayout* layout_;
-  std::vector<std::string> key_names_;
+  const Schema* schema_;
   std::optional<FileIdentity> log_;  // the -wal file
   std::string received_at_;          // bound, so it lives here
 };

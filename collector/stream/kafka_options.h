@@ -11,10 +11,10 @@ namespace tributary::collector {
 
 // A Kafka cluster, and how the collector uses it: what all pipelines on it share.
 struct KafkaOptions {
-  std::string brokers;  // "host:port,host:port"
+  std::string brokers{};  // "host:port,host:port"
 
-  std::string user;  // with a password: SASL
-  std::string password;
+  std::string user{};  // with a password: SASL
+  std::string password{};
   std::string mechanism = "SCRAM-SHA-512";  // or SCRAM-SHA-256, PLAIN
 
   struct Tls {
@@ -22,7 +22,7 @@ struct KafkaOptions {
     std::string ca_file;  // empty: the system's
     std::string certificate_file;
     std::string key_file;
-  } tls;
+  } tls{};
 
   // Of topics that are made because they are missing; those that exist stay as they are.
   int partitions = 3;
@@ -37,7 +37,7 @@ struct KafkaOptions {
 
   // librdkafka's own, in its names. They go over our defaults, but not over what the promises rest
   // on: check_kafka_options() refuses those, and what librdkafka doesn't know.
-  std::map<std::string, std::string> properties;
+  std::map<std::string, std::string> properties{};
 };
 
 // "kafka://host:port,host:port" → "host:port,host:port"; a missing port is 9092.

@@ -41,7 +41,8 @@ class BareProducer {
     set("enable.idempotence", "true");
     set("message.timeout.ms", "0");
     set("queue.buffering.max.messages", "1000000");
-    set("linger.ms", "1");
+    set("linger.ms", "0.5");
+    set("compression.codec", "lz4");
     rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void*) {
       require(message->err == RD_KAFKA_RESP_ERR_NO_ERROR, "delivering");
     });

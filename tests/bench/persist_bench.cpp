@@ -11,17 +11,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "collector/store/mongodb_bson.h"
 #include "collector/store/mongodb_codec.h"
 #include "collector/store/mongodb_store.h"
 #include "collector/stream/kafka_stream.h"
@@ -42,13 +45,23 @@ constexpr std::size_t kBulk = 1000;
 constexpr std::size_t kInFlightMax = 2;
 
 using Clock = std::chrono::steady_clock;
-using Document = std::unique_ptr<bson_t, void (*)(bson_t*)>;
+using Document = std::unique_ptr<Bson>;
 
 struct Figures {
   double events_per_second = 0;
   double cpu_per_100k = 0;
   double peak_mib = 0;
 };
+
+// VmHWM. What wait4 tells begins with the memory of this process, from before the exec.
+double peak_memory_kib(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  std::string word;
+  double kib = 0;
+  while (status >> word && word != "VmHWM:") continue;
+  status >> kib;
+  return kib;
+}
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -68,8 +81,8 @@ std::vector<Document> make_documents(const std::vector<std::string>& events) {
     event->origin.received_at = event->time;
     bson_oid_t id;
     bson_oid_init(&id, nullptr);
-    documents.emplace_back(bson_new(), bson_destroy);
-    require(!to_bson.encode(*event, id, documents.back().get()), "encoding");
+    documents.push_back(std::make_unique<Bson>());
+    require(!to_bson.encode(*event, id, documents.back()->get()), "encoding");
   }
   return documents;
 }
@@ -77,11 +90,11 @@ std::vector<Document> make_documents(const std::vector<std::string>& events) {
 // Another document with the same event: as a loader that starts again would make it.
 void renew_ids(std::vector<Document>& documents) {
   for (auto& document : documents) {
-    Document renewed(bson_new(), bson_destroy);
+    auto renewed = std::make_unique<Bson>();
     bson_oid_t id;
     bson_oid_init(&id, nullptr);
-    BSON_APPEND_OID(renewed.get(), "_id", &id);
-    bson_copy_to_excluding_noinit(document.get(), renewed.get(), "_id", nullptr);
+    BSON_APPEND_OID(renewed->get(), "_id", &id);
+    bson_copy_to_excluding_noinit(document->get(), renewed->get(), "_id", nullptr);
     document = std::move(renewed);
   }
 }
@@ -96,17 +109,15 @@ Figures insert_bare(const std::string& uri, const std::string& database,
       threads.emplace_back([&] {
         auto* client = mongoc_client_new((uri + "/?w=majority&journal=true").c_str());
         auto* collection = mongoc_client_get_collection(client, database.c_str(), "events");
-        const std::unique_ptr<bson_t, void (*)(bson_t*)> options(
-            BCON_NEW("ordered", BCON_BOOL(false)), bson_destroy);
+        Bson options;
+        BSON_APPEND_BOOL(options.get(), "ordered", false);
         while (true) {
           const auto first = next.fetch_add(kBulk);
           if (first >= count) break;
-          std::vector<const bson_t*> bulk;
-          for (auto i = first; i < std::min(first + kBulk, count); ++i) {
-            bulk.push_back(documents[i].get());
-          }
-          mongoc_collection_insert_many(collection, bulk.data(), bulk.size(), options.get(),
-                                        nullptr, nullptr);
+          const bson_t* bulk[kBulk] = {};
+          const auto size = std::min(kBulk, count - first);
+          for (std::size_t i = 0; i < size; ++i) bulk[i] = documents[first + i]->get();
+          mongoc_collection_insert_many(collection, bulk, size, options.get(), nullptr, nullptr);
         }
         mongoc_collection_destroy(collection);
         mongoc_client_destroy(client);
@@ -190,6 +201,7 @@ class Bench {
       }
     }
     const auto seconds = seconds_since(*begun);
+    const auto peak_kib = peak_memory_kib(process);
     const auto usage = end(process);
     const auto cpu = [](const timeval& time) {
       return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
@@ -197,7 +209,7 @@ class Bench {
     const auto events = static_cast<double>(payloads_.size());
     return {.events_per_second = (events - static_cast<double>(before)) / seconds,
             .cpu_per_100k = (cpu(usage.ru_utime) + cpu(usage.ru_stime)) * 100'000 / events,
-            .peak_mib = static_cast<double>(usage.ru_maxrss) / 1024};
+            .peak_mib = peak_kib / 1024};
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include "tests/contract/store_contract.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -116,15 +117,45 @@ TEST_CASE_METHOD(Fixture, "an event of the largest size comes back byte for byte
 }
 
 TEST_CASE_METHOD(Fixture, "unusual strings come back byte for byte, as values and as names") {
-  const std::string text = GENERATE(std::string(), std::string("a\0b", 3), std::string("\0", 1),
-                                    "\"quoted\" \\ 'single'", "😀 é \u2028", "$x", "$where", "a.b",
-                                    ".", "__proto__", "a/b~c", "\t\r\n\b\f\x01\x7f", "NULL", "null",
-                                    "--", "2026-01-21T10:00:00+01:00", " ", "\xf4\x8f\xbf\xbf");
+  const std::string text = GENERATE(
+      std::string(), "\"quoted\" \\ 'single'", "😀 é \u2028", "$x", "$where", "$ref", "a.b", ".",
+      "$", "a.$.b", "__proto__", "a/b~c", "\t\r\n\b\f\x01\x7f", "NULL", "null", "--",
+      "2026-01-21T10:00:00+01:00", "2026-01-21T10:00:00.000000000Z", " ", "\xf4\x8f\xbf\xbf");
   const auto quoted = json(text).dump();
   const auto event = reading("a", "2026-01-21T10:00:00Z",
                              ",\"x\":" + quoted + ",\"nested\":{" + quoted + ":[" + quoted + "]}," +
-                                 json("_" + text).dump() + ":" + quoted);
+                                 json("_" + text).dump() + ":" + quoted +
+                                 (text.empty() ? "" : "," + quoted + ":{" + quoted + ":1}"));
   REQUIRE(round_trip(event) == event.json);
+}
+
+TEST_CASE_METHOD(Fixture, "a string with a NUL comes back byte for byte") {
+  const auto event = reading("a", "2026-01-21T10:00:00Z",
+                             R"(,"x":"a\u0000b","y":["\u0000",{"z":"\u0000\u0000"}])");
+  REQUIRE(round_trip(event) == event.json);
+}
+
+TEST_CASE_METHOD(Fixture, "a name that the store can't hold is rejected alone, and never changed") {
+  const auto* const more =
+      GENERATE(R"(,"\u0000":1)", R"(,"a\u0000b":1)", R"(,"x":[{"a\u0000":{}}])");
+  auto batch = readings("a", 5);
+  batch.push_back(reading("b", "2026-01-21T11:00:00Z", more));
+  batch.push_back(reading("c", "2026-01-21T12:00:00Z"));
+  const auto outcomes = store->write(batch);
+  const auto& unusual = outcomes.at(5);
+  std::vector<std::string> expected;
+  for (const auto& event : batch) expected.push_back(event.json);
+  if (unusual.verdict == rejected) {
+    REQUIRE_THAT(unusual.detail, Catch::Contains("NUL"));
+    expected.erase(expected.begin() + 5);
+  } else {
+    REQUIRE(unusual.verdict == stored);
+  }
+  for (const auto index : {0U, 1U, 2U, 3U, 4U, 6U}) {
+    REQUIRE(outcomes.at(index).verdict == stored);
+  }
+  REQUIRE(page_of(*store, {}).events == expected);
+  REQUIRE(store->health().up);
 }
 
 TEST_CASE_METHOD(Fixture, "a string of 100 KB comes back byte for byte") {
@@ -149,6 +180,61 @@ TEST_CASE_METHOD(Fixture, "numbers come back as they were, however large or smal
               R"(,"x":[9223372036854775807,-9223372036854775808,9007199254740993,)"
               R"(0.1,0.30000000000000004,1e300,5e-324,-0.0,1e-7,123456789.123456789])");
   REQUIRE(round_trip(event) == event.json);
+}
+
+TEST_CASE_METHOD(Fixture, "every kind of value comes back as it was, to any depth") {
+  std::string deep = "1";
+  for (std::size_t depth = 2; depth < kNestingMax; ++depth) {
+    deep = depth % 2 == 0 ? "[" + deep + "]" : "{\"x\":" + deep + "}";
+  }
+  const auto event =
+      reading("a", "2026-01-21T10:00:00Z",
+              R"(,"deep":)" + deep +
+                  R"(,"all":[{},[],null,true,false,"",0,1.5,[[],{}],{"a":{"b":[]}}],)"
+                  R"("location_":{"latitude":"1","longitude":[2.0]},)"
+                  R"("id":1,"timestam":2,"timestamp_":3,"timestamp_n":4,"_":5)");
+  REQUIRE(round_trip(event) == event.json);
+}
+
+TEST_CASE_METHOD(Fixture, "times come back to the nanosecond, wherever they stand") {
+  const auto* const time =
+      GENERATE("0001-01-01T00:00:00Z", "1969-12-31T23:59:59.999999999Z", "1969-12-31T23:59:59.999Z",
+               "1970-01-01T00:00:00.000001Z", "2016-12-31T23:59:60Z",
+               "2016-12-31T23:59:60.000000001Z", "2016-12-31T23:59:60.999999999Z",
+               "2026-01-21T10:00:00.100Z", "9999-12-31T23:59:59.999999999Z");
+  begin_with(custom_schema(R"({"t":{"type":"string","format":"date-time"},
+                               "o":{"type":"object","properties":{
+                                    "t":{"type":"string","format":"date-time"}}},
+                               "m":{"format":"date-time"}})",
+                           R"({"key":["t"]})"));
+  const auto text = json(time).dump();
+  const auto event = decode(schema, "{\"at\":" + text + ",\"t\":" + text + ",\"o\":{\"t\":" + text +
+                                        "},\"m\":[" + text + "],\"free\":" + text + "}");
+  REQUIRE(round_trip(event) == event.json);
+  REQUIRE(write_one(*store, event).verdict == duplicate);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a batch of 5,000 has an outcome for each event, stored ones and others") {
+  const auto events = readings("a", 5'000);
+  std::vector<Event> before;
+  for (std::size_t n = 0; n < events.size(); n += 3) {
+    before.push_back(decode(schema, events[n].json));
+  }
+  for (std::size_t n = 1; n < events.size(); n += 999) {
+    const auto time = (*events[n].document).at("timestamp").get<std::string>();
+    before.push_back(reading("a", time, R"(,"other":true)"));
+  }
+  store_all(*store, before);
+
+  const auto outcomes = verdicts(store->write(events));
+  for (std::size_t n = 0; n < events.size(); ++n) {
+    CAPTURE(n);
+    REQUIRE(outcomes[n] == (n % 3 == 0 ? duplicate : n % 999 == 1 ? conflict : stored));
+  }
+  const auto again = verdicts(store->write(events));
+  REQUIRE(std::ranges::count(again, conflict) == std::ranges::count(outcomes, conflict));
+  REQUIRE(std::ranges::count(again, duplicate) == 5'000 - std::ranges::count(outcomes, conflict));
 }
 
 TEST_CASE_METHOD(Fixture, "a click is identified by its UUID, in any case") {

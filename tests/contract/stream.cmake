@@ -5,3 +5,7 @@ target_link_libraries(tributary_stream_verbs PUBLIC tributary_build Catch2::Catc
 tributary_test(contract_embedded_stream LABEL contract
   SOURCES stream_contract.cpp stream_embedded.cpp
   DEPENDS tributary_stream_verbs)
+
+tributary_test(contract_kafka_stream LABEL contract TIMEOUT 180
+  SOURCES stream_contract.cpp stream_kafka.cpp
+  DEPENDS tributary_kafka_fixture)

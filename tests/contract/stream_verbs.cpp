@@ -101,6 +101,17 @@ Account balanced_account(const Stream& stream) {
   return *account;
 }
 
+void expect_account(const Stream& stream, const Totals& totals, std::uint64_t lag) {
+  Account account;
+  const bool is_as_expected = eventually([&] {
+    account = balanced_account(stream);
+    return account.totals == totals && account.lag == lag;
+  });
+  if (is_as_expected) return;
+  REQUIRE(account.totals == totals);
+  REQUIRE(account.lag == lag);
+}
+
 std::vector<std::string> numbered_events(std::size_t count) {
   std::vector<std::string> events;
   events.reserve(count);

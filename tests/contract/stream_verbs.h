@@ -54,6 +54,8 @@ void settle(Consumer& consumer, const std::vector<Batch>& batches,
 
 // The account, which balances.
 Account balanced_account(const Stream& stream);
+// Waits until the account says this: a stream tells of a moment ago. It balances all the while.
+void expect_account(const Stream& stream, const Totals& totals, std::uint64_t lag);
 
 // "record 0", "record 1", …
 std::vector<std::string> numbered_events(std::size_t count);
@@ -64,7 +66,7 @@ bool eventually(Condition&& condition) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
 }

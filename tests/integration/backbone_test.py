@@ -83,7 +83,7 @@ def test_each_role_is_a_process_with_its_own_port_and_health(backbone):
     ingest, persist, query = (backbone.start_collector(role) for role in ("ingest", "persist", "query"))
     assert ingest.ingest([reading(second) for second in range(10)]).status == 202
     account = settled_account(query, 60, records=10, stored=10)
-    assert settled_account(ingest, 10) == settled_account(persist, 10) == account
+    assert settled_account(ingest, 10, records=10) == settled_account(persist, 10, records=10) == account
     assert len(query.events()) == 10
     assert ingest.get("/data").status == persist.get("/data").status == 404
     assert query.ingest(reading(0)).status == persist.ingest(reading(0)).status == 404

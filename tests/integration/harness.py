@@ -19,7 +19,7 @@ OFFICE_ROOM = REPOSITORY / "tests/data/office_room.csv"
 def toml(value):
     """The value as TOML text, on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {toml(part)}" for name, part in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(name)} = {toml(part)}" for name, part in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml(part) for part in value) + "]"
     if isinstance(value, Path):

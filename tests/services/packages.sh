@@ -3,7 +3,7 @@
 
 kBuildPackages=(
   ca-certificates ccache cmake g++ ninja-build pkg-config
-  libasio-dev libcli11-dev libfmt-dev libmosquitto-dev libre2-dev librestinio-dev libspdlog-dev
+  libasio-dev libcli11-dev libfmt-dev libjemalloc-dev libmosquitto-dev libre2-dev librestinio-dev libspdlog-dev
   libsqlite3-dev libssl-dev libtomlplusplus-dev libvalijson-dev libxxhash-dev nlohmann-json3-dev
   prometheus-cpp-dev catch2 librdkafka-dev libmongoc-dev libbson-dev
 )

@@ -49,10 +49,11 @@ class Service:
         raise NotImplementedError
 
     def start(self, limit=90):
-        """Returns once it does its work, with what its data holds."""
+        """Returns once it does its work, with what its data holds; at once when `limit` is None."""
         if self._process is not None:
             self._process.start()
-        self.wait_for_answer(limit)
+        if limit is not None:
+            self.wait_for_answer(limit)
         return self
 
     def wait_for_answer(self, limit=90):

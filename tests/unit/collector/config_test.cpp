@@ -122,7 +122,7 @@ TEST_CASE("settings of Kafka are read, and properties that the promises rest on 
       pipeline +
           "[kafka]\npartitions = 6\nreplication = 3\nretention = \"2d\"\nuser = \"u\"\nmechanism = "
           "\"PLAIN\"\ntls = { enabled = true }\n[kafka.properties]\n\"linger.ms\" = "
-          "7\n\"compression.type\" = \"lz4\"\n",
+          "7\ncompression.type = \"lz4\"\n",
       {}, {{"TRIBUTARY_KAFKA__PASSWORD", "secret"}});
   REQUIRE(config);
   REQUIRE(config->kafka.partitions == 6);

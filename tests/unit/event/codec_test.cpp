@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "shared/event/json.h"
+#include "shared/event/key.h"
 
 using nlohmann::json;
 using tributary::Codec;
@@ -281,6 +282,9 @@ TEST_CASE("CANONICAL.md says what is done") {
     } else if (name == "key") {
       std::erase(value, ' ');
       REQUIRE(hexadecimal(event->key) == value);
+      json fields;
+      for (const auto& field : codec->schema().key()) fields[field] = event->document->at(field);
+      REQUIRE(tributary::decode_key(codec->schema(), event->key) == fields);
     } else if (name == "number") {
       Codec numbers(*Schema::parse("numbers", R"({
         "properties": {"n": {"type": "number"}, "at": {"type": "string", "format": "date-time"}},
@@ -295,6 +299,8 @@ TEST_CASE("CANONICAL.md says what is done") {
       const auto decoded = numbers.decode(R"({"at":"2026-01-21T10:00:00Z","n":)" + given + "}");
       REQUIRE(decoded->json == R"({"at":"2026-01-21T10:00:00Z","n":)" + text + "}");
       REQUIRE(hexadecimal(decoded->key) == key);
+      REQUIRE(tributary::decode_key(numbers.schema(), decoded->key)->at("n") ==
+              decoded->document->at("n"));
       ++examples;
     }
   }

@@ -1,3 +1,5 @@
+#include "shared/event/key.h"
+
 #include <algorithm>
 #include <bit>
 #include <catch2/catch.hpp>
@@ -10,7 +12,10 @@
 #include "shared/event/json.h"
 
 using nlohmann::json;
+using tributary::append_key_field;
 using tributary::Codec;
+using tributary::decode_key;
+using tributary::parse_json;
 using tributary::Schema;
 
 namespace {
@@ -20,6 +25,8 @@ class Keys {
  public:
   explicit Keys(const json& type) : codec_(make({{"k0", type}})) {}
   Keys(const json& first, const json& second) : codec_(make({{"k0", first}, {"k1", second}})) {}
+
+  [[nodiscard]] const Schema& schema() const { return codec_.schema(); }
 
   // The key of an event with these values, given as JSON.
   std::string operator()(const std::string& value) { return key_of("\"k0\":" + value); }
@@ -220,5 +227,75 @@ TEST_CASE("a key that is too long for the stores' indexes is refused") {
        {codec.decode(event(1'022)).error(), codec.decode_validated(event(1'022)).error(),
         codec.validate(event(1'022)).error()}) {
     REQUIRE(to_text(problem) == "has a key of 1025 bytes (CANONICAL.md): at most 1024");
+  }
+}
+
+TEST_CASE("a key decodes to the values that it was made of") {
+  Keys keys(kString, kNumber);
+  for (const auto* text : {R"("")", R"("a\u0000")", R"("\u0000\u0000b")", R"("é😀")"}) {
+    for (const auto* number : {"0", "-1.5e300", "5e-324", "0.1", "1", "-9223372036854775808",
+                               "-9007199254740993", "9007199254740993", "9223372036854775295",
+                               "9223372036854775807", "9223372036854775808.0", "1e300"}) {
+      CAPTURE(text, number);
+      const auto values = decode_key(keys.schema(), keys(text, number));
+      REQUIRE(values.has_value());
+      REQUIRE(*values == json{{"k0", json::parse(text)}, {"k1", *parse_json(number, 1)}});
+    }
+  }
+  Keys times(kTime, kUuid);
+  const auto key =
+      times(R"("2016-12-31T23:59:60.5Z")", R"("6BA7B810-9dad-11d1-80b4-00c04fd430c8")");
+  REQUIRE(decode_key(times.schema(), key) ==
+          json{{"k0", "2016-12-31T23:59:60.500Z"}, {"k1", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"}});
+  Keys others(kBoolean, kInteger);
+  REQUIRE(decode_key(others.schema(), others("true", "-7")) == json{{"k0", true}, {"k1", -7}});
+}
+
+TEST_CASE("bytes that are no key of the schema decode to nothing") {
+  Keys keys(kString, kInteger);
+  const auto key = keys(R"("a")", "1");
+  REQUIRE(decode_key(keys.schema(), key).has_value());
+  for (std::size_t size = 0; size < key.size(); ++size) {
+    REQUIRE_FALSE(decode_key(keys.schema(), key.substr(0, size)).has_value());
+  }
+  REQUIRE_FALSE(decode_key(keys.schema(), key + '\0').has_value());
+  REQUIRE_FALSE(decode_key(Keys(kInteger, kString).schema(), key).has_value());
+  REQUIRE_FALSE(decode_key(Keys(kString).schema(), key).has_value());
+
+  const auto refused = [](const json& type, const std::vector<unsigned char>& bytes) {
+    return !decode_key(Keys(type).schema(), std::string(bytes.begin(), bytes.end())).has_value();
+  };
+  REQUIRE(refused(kString, {0x10, 0xff, 0, 0}));       // no UTF-8
+  REQUIRE(refused(kString, {0x10, 'a', 0, 1, 0, 0}));  // no escape
+  REQUIRE(refused(kBoolean, {0x40, 2}));
+  REQUIRE(refused(kTime, {0x20, 0x80, 0, 0, 0, 0x69, 0x70, 0xa3, 0xa0, 0x77, 0x35, 0x94, 0}));
+  REQUIRE(refused(kTime, {0x20, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}));
+  // -0, not a number, a rest where the double says it all, and one beyond int64.
+  REQUIRE(refused(kNumber, {0x60, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,  //
+                            0x80, 0, 0, 0, 0, 0, 0, 0}));
+  REQUIRE(refused(kNumber, {0x60, 0xff, 0xf8, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0}));
+  REQUIRE(refused(kNumber, {0x60, 0xbf, 0xf0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}));
+  REQUIRE(refused(kNumber, {0x60, 0xc3, 0xe0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}));
+}
+
+TEST_CASE("no bytes break the decoding of keys, and only a key's own bytes give its values") {
+  const auto seed = std::random_device{}();
+  UNSCOPED_INFO("seed " << seed);
+  std::mt19937_64 random(seed);
+  Keys keys(kString, kNumber);
+  const auto key = keys(R"("a\u0000b")", "9007199254740993");
+  for (int i = 0; i < 20'000; ++i) {
+    auto bytes = key;
+    for (auto changes = 1 + random() % 3; changes > 0; --changes) {
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+    }
+    const auto values = decode_key(keys.schema(), bytes);
+    if (!values) continue;
+    CAPTURE(seed, i, values->dump());
+    std::string again;
+    for (const auto* name : {"k0", "k1"}) {
+      REQUIRE_FALSE(append_key_field(*values, *keys.schema().field(name), again));
+    }
+    REQUIRE(again == bytes);
   }
 }

@@ -1,0 +1,3 @@
+tributary_test(test_kafka LABEL unit
+  SOURCES ${CMAKE_CURRENT_LIST_DIR}/kafka_options_test.cpp ${CMAKE_CURRENT_LIST_DIR}/kafka_turn_test.cpp
+  DEPENDS tributary::stream)
