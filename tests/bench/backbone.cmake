@@ -2,7 +2,7 @@ pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
 pkg_check_modules(MONGOC REQUIRED IMPORTED_TARGET libmongoc-1.0)
 
 add_executable(bench_ingest_kafka ${CMAKE_CURRENT_LIST_DIR}/ingest_kafka_bench.cpp)
-target_link_libraries(bench_ingest_kafka PRIVATE tributary_allocator tributary_bench_mqtt_load tributary_mosquitto_support
+target_link_libraries(bench_ingest_kafka PRIVATE tributary_bench_allocator tributary_bench_mqtt_load tributary_mosquitto_support
                       tributary_test_services PkgConfig::RDKAFKA)
 tributary_bench(bench_ingest_kafka 10000 1)
 

@@ -7,6 +7,6 @@ tributary_test(contract_sqlite_store LABEL contract
   SOURCES store_contract.cpp store_query_contract.cpp store_sqlite.cpp
   DEPENDS tributary_store_verbs)
 
-tributary_test(contract_mongodb_store LABEL contract
+tributary_test(contract_mongodb_store LABEL integration
   SOURCES store_contract.cpp store_query_contract.cpp store_mongodb.cpp
   DEPENDS tributary_store_verbs tributary_mongodb_database)

@@ -6,6 +6,6 @@ tributary_test(contract_embedded_stream LABEL contract
   SOURCES stream_contract.cpp stream_embedded.cpp
   DEPENDS tributary_stream_verbs)
 
-tributary_test(contract_kafka_stream LABEL contract TIMEOUT 180
+tributary_test(contract_kafka_stream LABEL integration TIMEOUT 180
   SOURCES stream_contract.cpp stream_kafka.cpp
   DEPENDS tributary_kafka_fixture)
