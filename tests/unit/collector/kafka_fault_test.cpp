@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "collector/stream/kafka_stream.h"
+#include "shared/observe/logging.h"
 #include "tests/contract/stream_verbs.h"
 
 // Faults that a real cluster doesn't show on demand: librdkafka's own model of a broker shows them.
@@ -68,6 +69,7 @@ class ModelCluster {
 
 // Appends, again and again while the stream refuses.
 void append(Producer& producer, std::string_view event, std::uint64_t token = 0) {
+  static int once = 0; if (!once++) start_logging(LogFormat::text, LogLevel::debug);
   REQUIRE(eventually([&] { return producer.append(record(event, token)).has_value(); }));
 }
 

@@ -2,8 +2,10 @@
 
 #include <catch2/catch.hpp>
 #include <functional>
+#include <future>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "collector/stream/embedded_stream.h"
 #include "tests/contract/stream_verbs.h"
@@ -194,4 +196,55 @@ TEST_CASE("a stop while the store is down leaves the batch to the next start") {
   fixture.store->follow({});
   fixture.start();
   REQUIRE(fixture.drained().totals.stored == 1);
+}
+
+TEST_CASE("a batch that is being written when a stop is asked for is settled") {
+  Fixture fixture;
+  std::promise<void> writing;
+  std::promise<void> go_on;
+  fixture.store->follow([&](const Event&) -> std::optional<Outcome> {
+    writing.set_value();
+    go_on.get_future().wait();
+    return Outcome{.verdict = Verdict::stored, .detail = {}};
+  });
+  fixture.deliver({reading(0)});
+  fixture.start();
+  writing.get_future().wait();
+  {
+    const std::jthread stopping([&] { fixture.persister->stop(); });
+    go_on.set_value();
+  }
+  REQUIRE(balanced_account(*fixture.pipeline.stream).totals.stored == 1);
+}
+
+TEST_CASE("only records that ingest took in under this schema are taken as valid") {
+  Fixture fixture;
+  const std::string invalid =
+      R"({"sensor_id":"s","timestamp":"2026-01-21T10:00:00Z","temperature":1,"humidity":130})";
+  const auto producer = fixture.pipeline.stream->make_producer();
+  auto validated = record(invalid);
+  const auto schema = fixture.pipeline.config.schema.id();
+  validated.envelope.schema = schema;
+  REQUIRE(producer->append(validated).has_value());
+  auto of_another = record(invalid);
+  of_another.envelope.schema = "telemetry@0123456789abcdef";
+  REQUIRE(producer->append(of_another).has_value());
+  REQUIRE(producer->append(record(invalid)).has_value());
+  wait_until_durable(*producer, 3);
+  fixture.start();
+  REQUIRE(fixture.drained().totals ==
+          Totals{.stored = 1, .duplicates = 0, .conflicts = 0, .rejected = 2});
+  REQUIRE(fixture.dead_letters().front().detail.find("/humidity") != std::string::npos);
+}
+
+TEST_CASE("a key that comes again in one batch has its chance when the first one was rejected") {
+  Fixture fixture;
+  fixture.store->follow([](const Event& event) -> std::optional<Outcome> {
+    if (event.json.find("\"temperature\":20") == std::string::npos) return std::nullopt;
+    return Outcome{.verdict = Verdict::rejected, .detail = "not this one"};
+  });
+  fixture.deliver({reading(0), reading(0, 21), reading(0, 21)});
+  fixture.start();
+  REQUIRE(fixture.drained().totals ==
+          Totals{.stored = 1, .duplicates = 1, .conflicts = 0, .rejected = 1});
 }
