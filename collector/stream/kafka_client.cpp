@@ -117,12 +117,14 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::open(KafkaContext& context, st
         static_cast<Heards*>(opaque)->push_back({static_cast<rd_kafka_resp_err_t>(error), text});
       });
   std::array<char, 512> why{};
-  auto* const client = rd_kafka_new(type, conf.get(), why.data(), why.size());
+  auto* const given = conf.release();
+  auto* const client = rd_kafka_new(type, given, why.data(), why.size());
   if (client == nullptr) {
+    conf.reset(given);  // not taken
     return fail(errc::invalid_argument, "can't make a Kafka " + name + ": " + why.data());
   }
-  static_cast<void>(conf.release());  // the client's now
-  return std::shared_ptr<KafkaClient>(new KafkaClient(context, std::move(name), client, std::move(heard)));
+  return std::shared_ptr<KafkaClient>(
+      new KafkaClient(context, std::move(name), client, std::move(heard)));
 }
 
 KafkaClient::KafkaClient(KafkaContext& context, std::string name, rd_kafka_t* client,
@@ -143,8 +145,8 @@ KafkaClient::KafkaClient(KafkaContext& context, std::string name, rd_kafka_t* cl
   }
 }
 
-// librdkafka 2.0.2 never comes back from ending a consumer whose topic was deleted while it read from
-// it (tried). Such a client is left behind: the topic is rarely deleted.
+// librdkafka 2.0.2 never comes back from ending a consumer whose topic was deleted while it read
+// from it (tried). Such a client is left behind: the topic is rarely deleted.
 KafkaClient::~KafkaClient() {
   queue_.reset();
   std::promise<void> ended;
@@ -162,7 +164,8 @@ KafkaClient::~KafkaClient() {
 KafkaPtr<rd_kafka_event_t> KafkaClient::poll(std::chrono::milliseconds wait) {
   const auto end = context_.clock.monotonic() + wait;
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - context_.clock.monotonic());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(end - context_.clock.monotonic());
     KafkaPtr<rd_kafka_event_t> event(rd_kafka_queue_poll(queue_.get(), to_timeout_ms(left)));
     if (!event) return event;
     switch (rd_kafka_event_type(event.get())) {
@@ -201,8 +204,10 @@ void KafkaClient::take_log(rd_kafka_event_t* event) {
   const char* text = nullptr;
   int level = 0;
   if (rd_kafka_event_log(event, &facility, &text, &level) != 0) return;
-  // The user's properties go to clients of either kind, which ignore those of the other one.
-  if (std::string_view(facility) == "CONFWARN") return;
+  // The user's properties go to clients of either kind, which ignore those of the other one. A
+  // connection that fails is an error event, too.
+  const std::string_view kind = facility;
+  if (kind == "CONFWARN" || kind == "FAIL") return;
   context_.log.line(name_ + facility, level_of(level), kComponent, text,
                     {{"pipeline", context_.options.pipeline}, {"client", name_}});
 }

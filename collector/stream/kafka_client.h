@@ -30,8 +30,12 @@ struct KafkaDelete {
   void operator()(rd_kafka_ConfigResource_t* config) const {
     rd_kafka_ConfigResource_destroy(config);
   }
-  void operator()(rd_kafka_AdminOptions_t* options) const { rd_kafka_AdminOptions_destroy(options); }
-  void operator()(const rd_kafka_metadata_t* metadata) const { rd_kafka_metadata_destroy(metadata); }
+  void operator()(rd_kafka_AdminOptions_t* options) const {
+    rd_kafka_AdminOptions_destroy(options);
+  }
+  void operator()(const rd_kafka_metadata_t* metadata) const {
+    rd_kafka_metadata_destroy(metadata);
+  }
   void operator()(rd_kafka_topic_partition_list_t* list) const {
     rd_kafka_topic_partition_list_destroy(list);
   }
@@ -53,8 +57,8 @@ inline std::span<const rd_kafka_topic_partition_t> elements(
   return {list.elems, static_cast<std::size_t>(list.cnt)};
 }
 
-// errc::timed_out, errc::refused (authorization), errc::not_found (topic), errc::unsupported or else
-// errc::unavailable, with "doing: reason".
+// errc::timed_out, errc::refused (authorization), errc::not_found (topic), errc::unsupported or
+// else errc::unavailable, with "doing: reason".
 Error kafka_error(rd_kafka_resp_err_t error, std::string_view doing);
 inline std::unexpected<Error> fail_kafka(rd_kafka_resp_err_t error, std::string_view doing) {
   return std::unexpected(kafka_error(error, doing));

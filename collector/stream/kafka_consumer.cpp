@@ -44,8 +44,7 @@ Result<void> KafkaConsumer::ensure_member(milliseconds wait) {
   const auto end = context_.clock.monotonic() + std::min<milliseconds>(wait, kJoinWaitMost);
   while (!ready() && context_.clock.monotonic() < end) std::this_thread::sleep_for(kServeInterval);
   if (!ready()) {
-    if (left_because_) return std::unexpected(*left_because_);
-    return fail(errc::unavailable, "the topic " + context_.events.name + " isn't there yet");
+    return fail_as_left();
   }
   auto joined = KafkaMember::join(context_, turns_);
   if (!joined) {
@@ -54,6 +53,11 @@ Result<void> KafkaConsumer::ensure_member(milliseconds wait) {
   }
   member_ = std::move(*joined);
   return {};
+}
+
+std::unexpected<Error> KafkaConsumer::fail_as_left() const {
+  return std::unexpected(left_because_.value_or(
+      Error(errc::unavailable, "the topic " + context_.events.name + " isn't there yet")));
 }
 
 void KafkaConsumer::leave(Error why) {
@@ -66,17 +70,17 @@ void KafkaConsumer::leave(Error why) {
   left_because_ = std::move(why);
 }
 
-Result<void> KafkaConsumer::serve() {
-  auto served = member_->serve();
-  if (!served) leave(served.error());
-  return served;
+void KafkaConsumer::serve() {
+  if (!member_) return;
+  if (const auto served = member_->serve(); !served) leave(served.error());
 }
 
 Result<Batch> KafkaConsumer::receive(BatchLimit limit, milliseconds wait) {
   const auto end = context_.clock.monotonic() + wait;
   TRIBUTARY_TRY(ensure_member(wait));
   for (;;) {
-    TRIBUTARY_TRY(serve());
+    serve();
+    if (!member_) return fail_as_left();
     TRIBUTARY_ASSIGN(auto batch, take_batch(limit));
     if (!batch.empty()) return batch;
     const auto left = std::chrono::ceil<milliseconds>(end - context_.clock.monotonic());
@@ -119,7 +123,6 @@ Result<Batch> KafkaConsumer::take_batch(BatchLimit limit) {
     for (const auto& span : turn.take_missing()) batch.missing.push_back(span);
     if (const auto span = turn.take_span()) batch.spans.push_back(*span);
   }
-  if (batch.entries.size() == limit.records) member_->fetch_on();
   if (!batch.empty()) {
     backoff_.reset();
     left_because_.reset();
@@ -131,8 +134,8 @@ Result<Batch> KafkaConsumer::take_batch(BatchLimit limit) {
 
 Result<void> KafkaConsumer::settle(const Batch& batch, std::span<const Outcome> outcomes) {
   CHECK(outcomes.size() == batch.entries.size());
+  serve();
   if (batch.empty() || !member_) return {};
-  TRIBUTARY_TRY(serve());
   std::map<std::int32_t, Totals> ends;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     ends[batch.entries[i].partition].count(outcomes[i].verdict);
@@ -146,8 +149,8 @@ Result<void> KafkaConsumer::settle(const Batch& batch, std::span<const Outcome> 
     const auto* const turn = member_->find(span.partition);
     if (turn == nullptr || turn->turn() != span.turn) continue;  // not ours any more
     const auto totals = turn->totals_after(span, ends[span.partition]);
-    auto* const partition = rd_kafka_topic_partition_list_add(
-        list.get(), context_.events.name.c_str(), span.partition);
+    auto* const partition =
+        rd_kafka_topic_partition_list_add(list.get(), context_.events.name.c_str(), span.partition);
     partition->offset = static_cast<std::int64_t>(span.last + 1);
     set_metadata(*partition, encode_metadata(totals));
     settling.emplace_back(span, totals);
@@ -155,7 +158,7 @@ Result<void> KafkaConsumer::settle(const Batch& batch, std::span<const Outcome> 
   if (settling.empty()) return {};
   if (auto committed = member_->commit(list); !committed) {
     // Perhaps the group is moving partitions: then the next try finds out whose they are.
-    static_cast<void>(serve());
+    serve();
     return committed;
   }
   for (const auto& [span, totals] : settling) member_->find(span.partition)->settle(span, totals);
@@ -163,9 +166,7 @@ Result<void> KafkaConsumer::settle(const Batch& batch, std::span<const Outcome> 
   return {};
 }
 
-void KafkaConsumer::keep_alive() {
-  if (member_) static_cast<void>(serve());
-}
+void KafkaConsumer::keep_alive() { serve(); }
 
 void KafkaConsumer::tell_age() {
   std::int64_t oldest = 0;

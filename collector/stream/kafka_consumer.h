@@ -26,7 +26,9 @@ class KafkaConsumer final : public Consumer {
   // Joins the group when it is time to; waits a moment for that at most.
   Result<void> ensure_member(std::chrono::milliseconds wait);
   void leave(Error why);
-  Result<void> serve();
+  [[nodiscard]] std::unexpected<Error> fail_as_left() const;
+  // Does what the group asks for; that may end the membership.
+  void serve();
   Result<Batch> take_batch(BatchLimit limit);
   void tell_age();
 

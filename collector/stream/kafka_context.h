@@ -48,8 +48,8 @@ class KafkaHealth {
 struct KafkaTopic {
   std::string name;
   std::atomic<bool> exists = false;
-  std::atomic<std::size_t> record_size_max = 0;    // max.message.bytes
-  std::atomic<std::int64_t> retention_ms = -1;     // -1: no end
+  std::atomic<std::size_t> record_size_max = 0;  // max.message.bytes
+  std::atomic<std::int64_t> retention_ms = -1;   // -1: no end
   std::atomic<std::int32_t> partitions = 0;
 };
 

@@ -1,9 +1,16 @@
 #include "collector/stream/kafka_dead_letters.h"
 
+#include <thread>
+
 #include "collector/stream/kafka_headers.h"
 
 namespace tributary::collector {
 namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kTopicWait = 5s;
+constexpr auto kTopicLook = 20ms;
 
 DeadLetter make_dead_letter(const rd_kafka_message_t& message) {
   const auto envelope = read_dead_letter(message);
@@ -24,13 +31,24 @@ DeadLetter make_dead_letter(const rd_kafka_message_t& message) {
 
 }  // namespace
 
-Result<std::vector<DeadLetter>> KafkaDeadLetters::list(std::uint64_t after, std::size_t most) {
-  std::vector<DeadLetter> letters;
-  if (most == 0 || after > INT64_MAX) return letters;
+// The keeper finds it or makes it, soon after the stream was opened.
+Result<void> KafkaDeadLetters::wait_for_topic() const {
+  const auto end = context_.clock.monotonic() + kTopicWait;
+  while (!context_.dead_letters.exists && !context_.health.is_down("cluster") &&
+         context_.clock.monotonic() < end) {
+    std::this_thread::sleep_for(kTopicLook);
+  }
   if (context_.health.is_down("cluster")) {
     return fail(errc::unavailable, context_.health.detail("cluster"));
   }
-  if (!context_.dead_letters.exists) return letters;
+  if (context_.dead_letters.exists) return {};
+  return fail(errc::unavailable, "the topic " + context_.dead_letters.name + " isn't there yet");
+}
+
+Result<std::vector<DeadLetter>> KafkaDeadLetters::list(std::uint64_t after, std::size_t most) {
+  std::vector<DeadLetter> letters;
+  if (most == 0 || after > INT64_MAX) return letters;
+  TRIBUTARY_TRY(wait_for_topic());
   const std::lock_guard lock(mutex_);
   if (!reader_) {
     TRIBUTARY_ASSIGN(reader_, KafkaReader::open(context_, context_.options.group + ".account"));

@@ -19,6 +19,8 @@ class KafkaDeadLetters {
   Result<std::vector<DeadLetter>> list(std::uint64_t after, std::size_t most);
 
  private:
+  [[nodiscard]] Result<void> wait_for_topic() const;
+
   KafkaContext& context_;
   std::mutex mutex_;
   std::unique_ptr<KafkaReader> reader_;  // null until somebody asks

@@ -41,8 +41,9 @@ class HeaderWriter {
 template <class Integer>
 void read_number(std::string_view digits, Integer& to) {
   Integer value{};
-  const auto* const end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, value);
+  const auto* const begin = digits.data();
+  const auto* const end = begin + digits.size();
+  const auto parsed = std::from_chars(begin, end, value);
   if (parsed.ec == std::errc() && parsed.ptr == end) to = value;
 }
 
@@ -54,8 +55,8 @@ void for_each_header(const rd_kafka_message_t& message, Visit visit) {
   const char* name = nullptr;
   const void* value = nullptr;
   std::size_t size = 0;
-  for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) ==
-                          RD_KAFKA_RESP_ERR_NO_ERROR;
+  for (std::size_t i = 0;
+       rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
        ++i) {
     visit(std::string_view(name), std::string_view(static_cast<const char*>(value), size));
   }

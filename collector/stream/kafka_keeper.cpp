@@ -26,6 +26,17 @@ KafkaProperties keeper_properties(const KafkaContext& context) {
   };
 }
 
+// As whom we came; and what is known to fail.
+std::string login(const KafkaOptions& cluster) {
+  constexpr int kScramMended = 0x020601ff;  // https://github.com/confluentinc/librdkafka/pull/4895
+  auto text = " (user " + cluster.user + ", mechanism " + cluster.mechanism + ")";
+  if (cluster.mechanism.starts_with("SCRAM") && rd_kafka_version() < kScramMended) {
+    text += std::string("; Kafka 4 refuses the SCRAM of librdkafka ") + rd_kafka_version_str() +
+            ": use PLAIN over TLS with it, or librdkafka 2.6.1";
+  }
+  return text;
+}
+
 }  // namespace
 
 KafkaKeeper::KafkaKeeper(KafkaContext& context, std::function<void()> topics_seen)
@@ -34,7 +45,8 @@ KafkaKeeper::KafkaKeeper(KafkaContext& context, std::function<void()> topics_see
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void KafkaKeeper::run(const std::stop_token& stop) {
-  auto client = KafkaClient::open(context_, "keeper", RD_KAFKA_CONSUMER, keeper_properties(context_));
+  auto client =
+      KafkaClient::open(context_, "keeper", RD_KAFKA_CONSUMER, keeper_properties(context_));
   if (!client) {
     report(std::unexpected(std::move(client).error()));
     return;  // the options can't work; opening the stream has checked what can be checked
@@ -48,8 +60,8 @@ void KafkaKeeper::run(const std::stop_token& stop) {
       const auto now = context_.clock.monotonic();
       if (now - looked_at_ > kTopicsInterval) lost.reset();
       for (const auto end = now + lost.next(); context_.clock.monotonic() < end;) {
-        context_.alarm.wait(stop, std::chrono::ceil<std::chrono::milliseconds>(
-                                      end - context_.clock.monotonic()));
+        context_.alarm.wait(
+            stop, std::chrono::ceil<std::chrono::milliseconds>(end - context_.clock.monotonic()));
         if (stop.stop_requested()) return;
       }
     }
@@ -105,8 +117,10 @@ void KafkaKeeper::report(const Result<void>& result) {
     }
     context_.health.up("cluster");
   } else {
-    const auto why = "waiting for Kafka at " + context_.options.cluster.brokers + ": " +
-                     result.error().message();
+    auto why = "waiting for Kafka at " + context_.options.cluster.brokers + ": " +
+               result.error().message();
+    if (!context_.options.cluster.user.empty() && why.find("uthentication") != std::string::npos)
+      why += login(context_.options.cluster);
     if (!context_.health.is_down("cluster")) {
       log_error("kafka", why, {{"pipeline", context_.options.pipeline}});
     }
@@ -130,9 +144,9 @@ Result<Account> KafkaKeeper::account() {
   }
   if (failure_ && *failure_ == errc::unknown_version) return std::unexpected(*failure_);
   if (reading_) return *reading_;
-  return fail(errc::unavailable, failure_ ? failure_->message()
-                                          : "Kafka at " + context_.options.cluster.brokers +
-                                                " has not answered yet");
+  return fail(errc::unavailable,
+              failure_ ? failure_->message()
+                       : "Kafka at " + context_.options.cluster.brokers + " has not answered yet");
 }
 
 }  // namespace tributary::collector

@@ -35,15 +35,15 @@ class KafkaKeeper {
   KafkaContext& context_;
   const std::function<void()> topics_seen_;
   std::chrono::nanoseconds looked_at_{};  // at the topics; the thread's, as is shown_
-  std::int32_t shown_ = 0;  // partitions whose lag is among the metrics
+  std::int32_t shown_ = 0;                // partitions whose lag is among the metrics
 
   mutable std::mutex mutex_;
   std::condition_variable answered_cv_;
-  std::optional<Account> reading_;       // the last one that succeeded
-  std::chrono::nanoseconds read_at_{};   // when it was asked for
-  std::optional<Error> failure_;         // of the last try
-  std::uint64_t asked_ = 0;              // questions so far
-  std::uint64_t answered_ = 0;           // those that a reading has begun after
+  std::optional<Account> reading_;      // the last one that succeeded
+  std::chrono::nanoseconds read_at_{};  // when it was asked for
+  std::optional<Error> failure_;        // of the last try
+  std::uint64_t asked_ = 0;             // questions so far
+  std::uint64_t answered_ = 0;          // those that a reading has begun after
 
   std::jthread thread_;  // last: it uses the rest
 };

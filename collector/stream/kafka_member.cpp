@@ -14,11 +14,12 @@ using namespace std::chrono_literals;
 
 constexpr auto kQuestionTimeout = 5s;
 constexpr auto kCommitTimeout = 5s;
-constexpr auto kNudgeTimeout = 100ms;
+constexpr auto kNudgeTimeout = 5ms;
 constexpr auto kLeaveTime = 3s;
 constexpr auto kServeTime = 50ms;
 constexpr std::size_t kChunk = 500;
-constexpr std::size_t kRunningLow = 6'000;  // records fetched ahead
+constexpr std::size_t kNudgeRecords = 5000;
+constexpr std::size_t kNudgeBytes = 4U << 20;
 
 KafkaProperties member_properties(const std::string& group) {
   return {
@@ -124,8 +125,8 @@ Result<void> KafkaMember::take_error(rd_kafka_resp_err_t error, std::string_view
     context_.alarm.ring();
   }
   if (!is_fatal && !ends_membership(error)) return {};
-  return fail(errc::unavailable, "the consumer of " + context_.events.name +
-                                     " joins anew: " + std::string(text));
+  return fail(errc::unavailable,
+              "the consumer of " + context_.events.name + " joins anew: " + std::string(text));
 }
 
 Result<void> KafkaMember::rebalance(rd_kafka_event_t* event) {
@@ -137,7 +138,9 @@ Result<void> KafkaMember::rebalance(rd_kafka_event_t* event) {
 }
 
 Result<void> KafkaMember::assign(const rd_kafka_topic_partition_list_t& partitions) {
-  const auto copy = [&] { return KafkaPartitionList(rd_kafka_topic_partition_list_copy(&partitions)); };
+  const auto copy = [&] {
+    return KafkaPartitionList(rd_kafka_topic_partition_list_copy(&partitions));
+  };
   const auto committed = copy();
   const auto beginnings = copy();
   const auto ends = copy();
@@ -148,8 +151,8 @@ Result<void> KafkaMember::assign(const rd_kafka_topic_partition_list_t& partitio
   }
   for (auto& partition : elements(committed)) {
     const auto offset_in = [&](const KafkaPartitionList& list) {
-      const auto* const found = rd_kafka_topic_partition_list_find(list.get(), partition.topic,
-                                                                   partition.partition);
+      const auto* const found =
+          rd_kafka_topic_partition_list_find(list.get(), partition.topic, partition.partition);
       return static_cast<std::uint64_t>(found->offset);
     };
     KafkaTurn::Beginning beginning{.partition = partition.partition,
@@ -173,40 +176,40 @@ Result<void> KafkaMember::assign(const rd_kafka_topic_partition_list_t& partitio
 }
 
 Result<void> KafkaMember::begin_turn(KafkaTurn::Beginning beginning, std::string_view metadata) {
+  const auto& group = context_.options.group;
   const auto name = context_.events.name + "[" + std::to_string(beginning.partition) + "]";
-  const auto begin_anew = [&](const std::string& why) {
-    const auto note = "the totals of the group " + context_.options.group + " in " + name +
-                      " begin anew at offset " + std::to_string(*beginning.committed) + ": " + why;
-    log_warning("kafka", note, {{"pipeline", context_.options.pipeline}});
-    context_.health.note(note);
-  };
   if (beginning.committed) {
-    if (const auto totals = decode_metadata(metadata)) {
+    const auto totals = decode_metadata(metadata);
+    if (totals) {
       beginning.totals = *totals;
     } else if (totals.error() == errc::unknown_version) {
-      return std::unexpected(
-          totals.error().within("group " + context_.options.group + " in " + name));
+      return std::unexpected(totals.error().within("group " + group + " in " + name));
     } else if (*beginning.committed > 0) {
-      begin_anew(metadata.empty() ? "its commit has none" : totals.error().message());
+      note("the totals of the group " + group + " in " + name + " begin anew at offset " +
+           std::to_string(*beginning.committed) + ": " +
+           (metadata.empty() ? "its commit has none" : totals.error().message()));
     }
   }
   auto turn = KafkaTurn(beginning);
+  const auto settled = beginning.committed.value_or(turn.position());
   if (turn.is_anew()) {
-    const auto note = name + " ends at offset " + std::to_string(beginning.high) +
-                      ", before what the group " + context_.options.group +
-                      " has settled: it was made anew, or lost records; going on at offset " +
-                      std::to_string(beginning.low);
-    log_warning("kafka", note, {{"pipeline", context_.options.pipeline}});
-    context_.health.note(note);
-  } else if (turn.position() > beginning.committed.value_or(turn.position())) {
+    note(name + " ends at offset " + std::to_string(beginning.high) + ", before what the group " +
+         group + " has settled: it was made anew, or lost records; going on at offset " +
+         std::to_string(beginning.low));
+  } else if (turn.position() > settled) {
     log_warning("kafka", "possible loss: the topic's retention overtook the group",
                 {{"pipeline", context_.options.pipeline},
                  {"partition", name},
-                 {"records", turn.position() - *beginning.committed}});
+                 {"records", turn.position() - settled}});
   }
   turns_.erase(beginning.partition);
   turns_.emplace(beginning.partition, std::move(turn));
   return {};
+}
+
+void KafkaMember::note(const std::string& text) {
+  log_warning("kafka", text, {{"pipeline", context_.options.pipeline}});
+  context_.health.note(text);
 }
 
 Result<void> KafkaMember::revoke(const rd_kafka_topic_partition_list_t& partitions) {
@@ -229,28 +232,28 @@ void KafkaMember::fill(std::chrono::milliseconds wait) {
     const auto count =
         rd_kafka_consume_batch_queue(records_.get(), to_timeout_ms(time), taken.data(), most);
     for (ssize_t i = 0; i < count; ++i) {
-      waiting_.emplace_back(taken.at(static_cast<std::size_t>(i)));
+      const auto& message = waiting_.emplace_back(taken.at(static_cast<std::size_t>(i)));
+      ++records_taken_;
+      bytes_taken_ += message->len;
     }
     return count;
   };
   // Waiting for many would wait for all of them.
   if (take(0ms, kChunk) <= 0 && wait > 0ms) take(wait, 1);
-  keep_fetching();
+  fetch_on();
 }
 
-// librdkafka stops fetching while enough is queued, and looks only once a second whether it still
-// is, unless somebody asks the broker something.
-void KafkaMember::keep_fetching() {
-  const auto queued = rd_kafka_queue_length(records_.get());
-  if (queued >= kRunningLow) {
-    is_full_ = true;
-  } else if (std::exchange(is_full_, false) && !turns_.empty()) {
-    const auto list = make_partition_list();
-    for (const auto& [partition, turn] : turns_) {
-      rd_kafka_topic_partition_list_add(list.get(), context_.events.name.c_str(), partition);
-    }
-    static_cast<void>(read_offsets(*client_, list, RD_KAFKA_OFFSET_END, 1ms));
+// librdkafka before 2.2 stops fetching while enough is queued, and looks only once a second whether
+// it still is, unless something goes to that broker: a question does.
+void KafkaMember::fetch_on() {
+  if (records_taken_ < kNudgeRecords && bytes_taken_ < kNudgeBytes) return;
+  records_taken_ = 0;
+  bytes_taken_ = 0;
+  const auto list = make_partition_list();
+  for (const auto& [partition, turn] : turns_) {
+    rd_kafka_topic_partition_list_add(list.get(), context_.events.name.c_str(), partition);
   }
+  rd_kafka_offsets_for_times(client_->get(), list.get(), to_timeout_ms(kNudgeTimeout));
 }
 
 Result<const rd_kafka_message_t*> KafkaMember::peek(std::chrono::milliseconds wait) {
@@ -283,14 +286,6 @@ Result<void> KafkaMember::take_message_error(const rd_kafka_message_t& message) 
     return {};
   }
   return take_error(message.err, text, false);
-}
-
-void KafkaMember::fetch_on() {
-  const auto list = make_partition_list();
-  for (const auto& [partition, turn] : turns_) {
-    rd_kafka_topic_partition_list_add(list.get(), context_.events.name.c_str(), partition);
-  }
-  static_cast<void>(read_offsets(*client_, list, RD_KAFKA_OFFSET_END, kNudgeTimeout));
 }
 
 KafkaPtr<rd_kafka_message_t> KafkaMember::take() {

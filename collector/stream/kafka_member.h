@@ -33,10 +33,6 @@ class KafkaMember {
   // The record that peek() gave; it must not outlive client().
   KafkaPtr<rd_kafka_message_t> take();
 
-  // Many records were taken: has more of them fetched. librdkafka before 2.2 looks but once a second
-  // whether there is room for more, unless something goes to that broker.
-  void fetch_on();
-
   // Durable on return: offsets and metadata of the list.
   Result<void> commit(const KafkaPartitionList& list);
 
@@ -48,11 +44,12 @@ class KafkaMember {
   Result<void> assign(const rd_kafka_topic_partition_list_t& partitions);
   Result<void> begin_turn(KafkaTurn::Beginning beginning, std::string_view metadata);
   Result<void> revoke(const rd_kafka_topic_partition_list_t& partitions);
+  void note(const std::string& text);
   // Nothing when the error is passing.
   Result<void> take_error(rd_kafka_resp_err_t error, std::string_view text, bool is_fatal);
   Result<void> take_message_error(const rd_kafka_message_t& message);
   void fill(std::chrono::milliseconds wait);
-  void keep_fetching();
+  void fetch_on();
 
   KafkaContext& context_;
   std::uint64_t& turn_numbers_;
@@ -60,7 +57,8 @@ class KafkaMember {
   KafkaPtr<rd_kafka_queue_t> records_;  // those of all our partitions
   std::map<std::int32_t, KafkaTurn> turns_;
   std::deque<KafkaPtr<rd_kafka_message_t>> waiting_;  // out of records_, at most kChunk
-  bool is_full_ = false;  // librdkafka has stopped fetching
+  std::size_t records_taken_ = 0;  // since the last fetch_on() that did something
+  std::size_t bytes_taken_ = 0;
 };
 
 }  // namespace tributary::collector

@@ -94,11 +94,13 @@ Result<void> try_client(const KafkaOptions& options, rd_kafka_type_t type,
   nowhere.brokers.clear();
   TRIBUTARY_ASSIGN(auto conf, make_kafka_conf(nowhere, ours));
   std::array<char, 512> why{};
-  auto* const client = rd_kafka_new(type, conf.get(), why.data(), why.size());
+  auto* const given = conf.release();
+  auto* const client = rd_kafka_new(type, given, why.data(), why.size());
   if (client == nullptr) {
-    return fail(errc::invalid_argument, std::string("librdkafka refuses the options: ") + why.data());
+    conf.reset(given);  // not taken
+    return fail(errc::invalid_argument,
+                std::string("librdkafka refuses the options: ") + why.data());
   }
-  static_cast<void>(conf.release());
   rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   return {};
 }
@@ -136,7 +138,8 @@ Result<std::string> complete_broker(std::string_view broker) {
 
 Result<std::string> parse_kafka_url(const std::string& url) {
   if (!url.starts_with(kScheme)) {
-    return fail(errc::invalid_argument, "\"" + url + "\" is no address of Kafka: write \"kafka://host:9092\"");
+    return fail(errc::invalid_argument,
+                "\"" + url + "\" is no address of Kafka: write \"kafka://host:9092\"");
   }
   auto rest = std::string_view(url).substr(kScheme.size());
   if (rest.ends_with('/')) rest.remove_suffix(1);

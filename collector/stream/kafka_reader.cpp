@@ -39,9 +39,7 @@ Result<std::unique_ptr<KafkaReader>> KafkaReader::open(KafkaContext& context,
 }
 
 KafkaReader::KafkaReader(KafkaContext& context, std::shared_ptr<KafkaClient> client)
-    : context_(context),
-      client_(std::move(client)),
-      records_(rd_kafka_queue_new(client_->get())) {}
+    : context_(context), client_(std::move(client)), records_(rd_kafka_queue_new(client_->get())) {}
 
 Result<bool> KafkaReader::find_beginning(std::int64_t& from) {
   const auto list = make_partition_list();

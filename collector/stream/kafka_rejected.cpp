@@ -28,12 +28,12 @@ Result<std::uint64_t> KafkaRejectedCount::count(std::int64_t end) {
       const auto letter = read_dead_letter(message);
       if ((letter.flags & Envelope::kRejectedAtIngest) != 0) ++count_;
       position_ = message.offset + 1;
-      if (position_ - saved_position_ >= kSaveRecords) static_cast<void>(save());
+      if (position_ - saved_position_ >= kSaveRecords) save();
       return position_ < end;
     }));
   }
   if (count_ != saved_count_ && context_.clock.monotonic() - saved_at_ >= kSaveInterval) {
-    static_cast<void>(save());  // else what is counted again is more
+    save();
   }
   return count_;
 }
@@ -62,7 +62,7 @@ Result<void> KafkaRejectedCount::load() {
   return {};
 }
 
-Result<void> KafkaRejectedCount::save() {
+void KafkaRejectedCount::save() {
   saved_at_ = context_.clock.monotonic();
   const auto list = make_partition_list();
   auto* const partition =
@@ -70,10 +70,9 @@ Result<void> KafkaRejectedCount::save() {
   partition->offset = position_;
   set_metadata(*partition, "tributary/1 rejected=" + std::to_string(count_));
   const auto error = rd_kafka_commit(reader_->client().get(), list.get(), 0);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return fail_kafka(error, "can't save the count");
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return;
   saved_position_ = position_;
   saved_count_ = count_;
-  return {};
 }
 
 }  // namespace tributary::collector

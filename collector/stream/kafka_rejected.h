@@ -20,7 +20,8 @@ class KafkaRejectedCount {
 
  private:
   Result<void> load();
-  Result<void> save();
+  // After a failure it stays unsaved until the next time: more is counted again then.
+  void save();
 
   KafkaContext& context_;
   std::unique_ptr<KafkaReader> reader_;  // null until it is needed

@@ -13,8 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kServeWait = 100ms;
-constexpr auto kFinishTime = 5s;          // at the end of the stream
-constexpr auto kFinishReplacedTime = 1s;  // of a client that gives way to another one
+constexpr auto kFinishTime = 5s;              // at the end of the stream
+constexpr auto kFinishReplacedTime = 1s;      // of a client that gives way to another one
 constexpr std::size_t kRecordOverhead = 512;  // what librdkafka and we keep of a record beside it
 constexpr std::size_t kMessageSizeMax = 1'000'000'000;  // the most that librdkafka can be set to
 constexpr std::size_t kBatchSizeLeast = 1024;
@@ -22,8 +22,8 @@ constexpr std::size_t kReportsMax = 1024;  // taken in one step
 
 KafkaProperties producer_properties(const KafkaContext& context, std::size_t batch_size_max) {
   const auto& cluster = context.options.cluster;
-  const auto largest = std::max<std::size_t>(context.events.record_size_max,
-                                             context.dead_letters.record_size_max);
+  const auto largest =
+      std::max<std::size_t>(context.events.record_size_max, context.dead_letters.record_size_max);
   // We keep the bound ourselves, overhead included; theirs only must not be in the way.
   const auto queue = cluster.queue_size + largest;
   const auto number = [](std::size_t value) { return std::to_string(value); };
@@ -44,6 +44,11 @@ KafkaProperties producer_properties(const KafkaContext& context, std::size_t bat
 bool is_unknown_topic(rd_kafka_resp_err_t error) {
   return error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
          error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+std::error_code delivery_error(rd_kafka_resp_err_t error) {
+  return make_error_code(error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? errc::too_large
+                                                                       : errc::unavailable);
 }
 
 // One field of what rd_kafka_produceva() takes.
@@ -92,7 +97,8 @@ Result<void> KafkaSender::send(KafkaMailbox& mailbox, Message message) {
   }
   const auto size = message.headers.record_size + kRecordOverhead;
   // Concurrent senders may pass the bound by a record each.
-  if (const auto waiting = context_.figures->queue_bytes.load(); waiting > 0 && waiting + size > context_.options.cluster.queue_size) {
+  if (const auto waiting = context_.figures->queue_bytes.load();
+      waiting > 0 && waiting + size > context_.options.cluster.queue_size) {
     return fail(errc::queue_full, "the queue to Kafka is full");
   }
   auto* const slot = mailbox.put_in(message.token, size);
@@ -101,6 +107,7 @@ Result<void> KafkaSender::send(KafkaMailbox& mailbox, Message message) {
   }
   auto* const topic = &mailbox.topic() == &context_.events ? connection_->events.get()
                                                            : connection_->dead_letters.get();
+  auto* const headers = message.headers.headers.release();  // librdkafka's, unless it refuses
   const std::array<rd_kafka_vu_t, 7> fields{
       field(RD_KAFKA_VTYPE_RKT, [&](auto& of) { of.u.rkt = topic; }),
       field(RD_KAFKA_VTYPE_PARTITION, [&](auto& of) { of.u.i32 = message.partition; }),
@@ -108,18 +115,15 @@ Result<void> KafkaSender::send(KafkaMailbox& mailbox, Message message) {
       bytes_field(RD_KAFKA_VTYPE_KEY, message.key),
       bytes_field(RD_KAFKA_VTYPE_VALUE, message.value),
       field(RD_KAFKA_VTYPE_OPAQUE, [&](auto& of) { of.u.ptr = slot; }),
-      field(RD_KAFKA_VTYPE_HEADERS,
-            [&](auto& of) { of.u.headers = message.headers.headers.get(); }),
+      field(RD_KAFKA_VTYPE_HEADERS, [&](auto& of) { of.u.headers = headers; }),
   };
   auto& figures = *context_.figures;
   ++figures.queue_records;
   figures.queue_bytes += size;
   const KafkaPtr<rd_kafka_error_t> error(
       rd_kafka_produceva(connection_->client->get(), fields.data(), fields.size()));
-  if (!error) {
-    static_cast<void>(message.headers.headers.release());  // librdkafka's now
-    return {};
-  }
+  if (!error) return {};
+  message.headers.headers.reset(headers);
   --figures.queue_records;
   figures.queue_bytes -= size;
   mailbox.take_back(slot);
@@ -145,7 +149,8 @@ void KafkaSender::run(const std::stop_token& stop) {
     std::shared_ptr<Connection> connection;
     {
       std::unique_lock lock(connection_mutex_);
-      if (!connection_) renewed_.wait_for(lock, stop, kServeWait, [this] { return batch_size_max_ > 0; });
+      if (!connection_)
+        renewed_.wait_for(lock, stop, kServeWait, [this] { return batch_size_max_ > 0; });
       connection = connection_;
     }
     if (connection) serve(*connection, kServeWait);
@@ -185,10 +190,10 @@ Result<void> KafkaSender::replace() {
 Result<std::shared_ptr<KafkaSender::Connection>> KafkaSender::connect(
     std::size_t batch_size_max) const {
   auto connection = std::make_shared<Connection>();
-  TRIBUTARY_ASSIGN(connection->client,
-                   KafkaClient::open(context_, "producer", RD_KAFKA_PRODUCER,
-                                     producer_properties(context_, batch_size_max),
-                                     RD_KAFKA_EVENT_DR));
+  TRIBUTARY_ASSIGN(
+      connection->client,
+      KafkaClient::open(context_, "producer", RD_KAFKA_PRODUCER,
+                        producer_properties(context_, batch_size_max), RD_KAFKA_EVENT_DR));
   const auto open_topic = [&](const KafkaTopic& topic) {
     return KafkaPtr<rd_kafka_topic_t>(
         rd_kafka_topic_new(connection->client->get(), topic.name.c_str(), nullptr));
@@ -221,7 +226,8 @@ void KafkaSender::deliver(Connection& connection, rd_kafka_event_t* event) {
   CHECK(context_.figures->queue_records > 0);
   while (const auto count = rd_kafka_event_message_array(event, reports.data(), reports.size())) {
     constexpr double kPerSecond = 1e6;
-    delivery_seconds_.observe(static_cast<double>(rd_kafka_message_latency(reports[0])) / kPerSecond);
+    delivery_seconds_.observe(static_cast<double>(rd_kafka_message_latency(reports[0])) /
+                              kPerSecond);
     KafkaMailbox* mailbox = nullptr;  // that of `ends`
     for (std::size_t i = 0; i < count; ++i) {
       auto* const slot = static_cast<KafkaMailbox::Slot*>(reports[i]->_private);
@@ -230,33 +236,27 @@ void KafkaSender::deliver(Connection& connection, rd_kafka_event_t* event) {
       }
       mailbox = slot->mailbox;
       const auto error = reports[i]->err;
-      ends.push_back({slot, error == RD_KAFKA_RESP_ERR_NO_ERROR
-                                ? std::error_code()
-                                : take_failure(connection, mailbox->topic(), error)});
+      const bool is_durable = error == RD_KAFKA_RESP_ERR_NO_ERROR;
+      if (!is_durable) take_failure(connection, mailbox->topic(), error);
+      ends.push_back({slot, is_durable ? std::error_code() : delivery_error(error)});
     }
     forget(mailbox->deliver(std::exchange(ends, {})));
   }
 }
 
-std::error_code KafkaSender::take_failure(Connection& connection, KafkaTopic& topic,
-                                          rd_kafka_resp_err_t error) {
-  if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) return make_error_code(errc::queue_full);
-  if (is_unknown_topic(error)) {
-    topic.exists = false;
-    connection.broken = true;
+void KafkaSender::take_failure(Connection& connection, KafkaTopic& topic,
+                               rd_kafka_resp_err_t error) {
+  if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) return;
+  if (error == RD_KAFKA_RESP_ERR__FATAL) connection.broken = true;
+  if (is_unknown_topic(error)) connection.broken = true;  // it remembers that there was none
+  if (is_unknown_topic(error) || error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+    topic.exists = false;  // not as the keeper saw it
     context_.alarm.ring();
-  } else if (error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
-    topic.exists = false;  // its limit isn't what the keeper saw
-    context_.alarm.ring();
-    return make_error_code(errc::too_large);
-  } else if (error == RD_KAFKA_RESP_ERR__FATAL) {
-    connection.broken = true;
   }
   context_.log.line("delivery", LogLevel::warning, "kafka", "a record isn't taken, and comes again",
                     {{"pipeline", context_.options.pipeline},
                      {"topic", topic.name},
                      {"reason", rd_kafka_err2str(error)}});
-  return make_error_code(errc::unavailable);
 }
 
 void KafkaSender::forget(KafkaMailbox::Amount ended) {
@@ -267,7 +267,8 @@ void KafkaSender::forget(KafkaMailbox::Amount ended) {
 void KafkaSender::finish(Connection& connection, std::chrono::milliseconds time) {
   auto* const client = connection.client->get();
   const auto end = context_.clock.monotonic() + time;
-  while (!connection.broken && context_.figures->queue_records > 0 && context_.clock.monotonic() < end) {
+  while (!connection.broken && context_.figures->queue_records > 0 &&
+         context_.clock.monotonic() < end) {
     serve(connection, 10ms);
   }
   rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);

@@ -59,8 +59,8 @@ class KafkaSender {
   Result<std::shared_ptr<Connection>> connect(std::size_t batch_size_max) const;
   void serve(Connection& connection, std::chrono::milliseconds wait);
   void deliver(Connection& connection, rd_kafka_event_t* event);
-  // What the delivery of a failed record says, after doing what the failure asks for.
-  std::error_code take_failure(Connection& connection, KafkaTopic& topic, rd_kafka_resp_err_t error);
+  // Does what the failure of a record asks for.
+  void take_failure(Connection& connection, KafkaTopic& topic, rd_kafka_resp_err_t error);
   void forget(KafkaMailbox::Amount ended);
   // Waits for what is on its way, but not for long, and gives up the rest.
   void finish(Connection& connection, std::chrono::milliseconds time);

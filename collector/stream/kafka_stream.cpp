@@ -37,9 +37,7 @@ class KafkaStream final : public Stream {
     return std::make_unique<KafkaConsumer>(context_);
   }
 
-  Result<Account> account() const override {
-    return keeper_.account();
-  }
+  Result<Account> account() const override { return keeper_.account(); }
   Result<std::vector<DeadLetter>> dead_letters(std::uint64_t after,
                                                std::size_t most) const override {
     return dead_letters_.list(after, most);

@@ -42,8 +42,7 @@ Configs dead_letter_configs(const KafkaOptions& options) {
 // How many partitions the topic has; nothing when it doesn't exist.
 Result<std::optional<int>> count_partitions(KafkaClient& client, const std::string& topic) {
   const auto doing = "can't look for the topic " + topic;
-  const KafkaPtr<rd_kafka_topic_t> handle(
-      rd_kafka_topic_new(client.get(), topic.c_str(), nullptr));
+  const KafkaPtr<rd_kafka_topic_t> handle(rd_kafka_topic_new(client.get(), topic.c_str(), nullptr));
   if (!handle) return fail_kafka(rd_kafka_last_error(), doing);
   const rd_kafka_metadata_t* answer = nullptr;
   const auto error =
@@ -54,6 +53,8 @@ Result<std::optional<int>> count_partitions(KafkaClient& client, const std::stri
   const auto& found = metadata->topics[0];
   if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return std::nullopt;
   if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return fail_kafka(found.err, doing);
+  // New, and not known to every broker yet.
+  if (found.partition_cnt == 0) return fail(errc::not_found, doing + ": it has no partitions yet");
   return found.partition_cnt;
 }
 
@@ -91,8 +92,8 @@ Result<void> make_topic(KafkaClient& client, const std::string& name, int partit
   rd_kafka_CreateTopics(client.get(), &wanted, 1, options.get(), queue.get());
   TRIBUTARY_ASSIGN(const auto answer, wait_for_answer(queue.get(), doing));
   std::size_t count = 0;
-  const auto* const* const results = rd_kafka_CreateTopics_result_topics(
-      rd_kafka_event_CreateTopics_result(answer.get()), &count);
+  const auto* const* const results =
+      rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
   for (std::size_t i = 0; i < count; ++i) {
     const auto error = rd_kafka_topic_result_error(results[i]);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
@@ -143,7 +144,8 @@ Result<KafkaPtr<rd_kafka_event_t>> ask_for_configs(KafkaClient& client,
   return wait_for_answer(queue.get(), kReadingConfigs);
 }
 
-// Fills in what the topics take. Where the broker doesn't tell it is what Kafka takes by default.
+// Fills in what the topics take. Where the broker doesn't tell it stays as it was, and is what
+// Kafka takes by default at first.
 Result<void> read_configs(KafkaContext& context, KafkaClient& client,
                           const std::vector<KafkaTopic*>& topics) {
   for (auto* topic : topics) {
@@ -155,8 +157,8 @@ Result<void> read_configs(KafkaContext& context, KafkaClient& client,
                      {{"pipeline", context.options.pipeline}});
   };
   const auto answer = ask_for_configs(client, topics);
-  if (!answer && answer.error() == errc::unsupported) {
-    assume_defaults();
+  if (!answer && (answer.error() == errc::unsupported || answer.error() == errc::timed_out)) {
+    assume_defaults();  // the topics are there, and that was answered
     return {};
   }
   if (!answer) return std::unexpected(answer.error());
@@ -185,7 +187,8 @@ Result<void> ensure_kafka_topics(KafkaContext& context, KafkaClient& client) {
   const auto& cluster = context.options.cluster;
   bool made = false;
   std::vector<KafkaTopic*> topics;
-  const auto ensure = [&](KafkaTopic& topic, int partitions, const Configs& configs) -> Result<void> {
+  const auto ensure = [&](KafkaTopic& topic, int partitions,
+                          const Configs& configs) -> Result<void> {
     TRIBUTARY_ASSIGN(const auto found, count_partitions(client, topic.name));
     topics.push_back(&topic);
     topic.partitions = found.value_or(0);

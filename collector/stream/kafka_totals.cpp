@@ -63,9 +63,10 @@ Result<Totals> decode_metadata(std::string_view metadata) {
     if (equals == std::string_view::npos) return fail_corrupt(metadata);
     auto* const total = find_total(totals, word.substr(0, equals));
     const auto digits = word.substr(equals + 1);
-    const auto* const end = digits.data() + digits.size();
+    const auto* const begin = digits.data();
+    const auto* const end = begin + digits.size();
     if (total == nullptr || digits.empty()) return fail_corrupt(metadata);
-    const auto parsed = std::from_chars(digits.data(), end, *total);
+    const auto parsed = std::from_chars(begin, end, *total);
     if (parsed.ec != std::errc() || parsed.ptr != end) return fail_corrupt(metadata);
   }
   return totals;

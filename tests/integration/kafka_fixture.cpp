@@ -106,8 +106,7 @@ void KafkaPlace::produce(const std::vector<Foreign>& records) const {
       rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(),
                           static_cast<ssize_t>(value.size()));
     }
-    void* const value =
-        record.value ? const_cast<char*>(record.value->data()) : nullptr;  // copied
+    void* const value = record.value ? const_cast<char*>(record.value->data()) : nullptr;  // copied
     const auto size = record.value ? record.value->size() : 0;
     REQUIRE(rd_kafka_producev(client.get(), RD_KAFKA_V_TOPIC(options_.topic.c_str()),
                               RD_KAFKA_V_PARTITION(record.partition),

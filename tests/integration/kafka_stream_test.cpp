@@ -58,13 +58,15 @@ TEST_CASE("the totals are in the metadata of the group's commit, and go on from 
     settle(*consumer, receive(*consumer, 10));
   }
   REQUIRE(place.committed(0).offset == 10);
-  REQUIRE(place.committed(0).metadata == "tributary/1 stored=10 duplicates=0 conflicts=0 rejected=0");
+  REQUIRE(place.committed(0).metadata ==
+          "tributary/1 stored=10 duplicates=0 conflicts=0 rejected=0");
   const auto stream = place.open();
   deliver(*stream->make_producer(), {"eleventh"});
   const auto consumer = stream->make_consumer();
   settle(*consumer, receive(*consumer, 1), Outcome::Verdict::rejected);
   REQUIRE(place.committed(0).offset == 11);
-  REQUIRE(place.committed(0).metadata == "tributary/1 stored=10 duplicates=0 conflicts=0 rejected=1");
+  REQUIRE(place.committed(0).metadata ==
+          "tributary/1 stored=10 duplicates=0 conflicts=0 rejected=1");
 }
 
 TEST_CASE("totals of a newer program are left alone, and said so") {
@@ -127,16 +129,14 @@ TEST_CASE("consumers share the partitions, and each record is counted once when 
       if (!batch || batch->empty()) continue;
       member.partitions.clear();
       for (const auto& span : batch->spans) member.partitions.insert(span.partition);
-      const std::vector<Outcome> outcomes(batch->entries.size(),
-                                          {Outcome::Verdict::stored, {}});
+      const std::vector<Outcome> outcomes(batch->entries.size(), {Outcome::Verdict::stored, {}});
       static_cast<void>(member.consumer->settle(*batch, outcomes));  // it comes again otherwise
     }
   };
   REQUIRE(eventually([&] {
     take_turns(1);
-    return std::ranges::all_of(members, [](const auto& member) {
-      return member.partitions.size() == 1;
-    });
+    return std::ranges::all_of(members,
+                               [](const auto& member) { return member.partitions.size() == 1; });
   }));
 
   // One goes with a batch that it hasn't settled.
@@ -151,8 +151,7 @@ TEST_CASE("consumers share the partitions, and each record is counted once when 
       const auto batch = member.consumer->receive({}, 20ms);
       if (!batch || batch->empty()) continue;
       for (const auto& entry : batch->entries) again.emplace(entry.envelope.event);
-      const std::vector<Outcome> outcomes(batch->entries.size(),
-                                          {Outcome::Verdict::stored, {}});
+      const std::vector<Outcome> outcomes(batch->entries.size(), {Outcome::Verdict::stored, {}});
       static_cast<void>(member.consumer->settle(*batch, outcomes));
     }
     const auto account = stream->account();
@@ -189,7 +188,8 @@ TEST_CASE("what is settled after its partition went to another consumer commits 
   expect_account(*stream, {.stored = 10}, 0);
 }
 
-TEST_CASE("a batch can be held for longer than the poll interval, while the consumer says it lives") {
+TEST_CASE(
+    "a batch can be held for longer than the poll interval, while the consumer says it lives") {
   KafkaPlace place;
   place.options().cluster.partitions = 1;
   place.options().cluster.properties = {{"session.timeout.ms", "6000"},

@@ -5,7 +5,6 @@
 #include <catch2/catch.hpp>
 
 #include "collector/stream/kafka_stream.h"
-#include "shared/observe/logging.h"
 #include "tests/contract/stream_verbs.h"
 
 // Faults that a real cluster doesn't show on demand: librdkafka's own model of a broker shows them.
@@ -22,7 +21,9 @@ class ModelCluster {
  public:
   ModelCluster() {
     std::array<char, 512> why{};
-    owner_ = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why.data(), why.size());
+    auto* const conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, nullptr);
+    owner_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why.data(), why.size());
     REQUIRE(owner_ != nullptr);
     cluster_ = rd_kafka_mock_cluster_new(owner_, 1);
     REQUIRE(cluster_ != nullptr);
@@ -69,7 +70,6 @@ class ModelCluster {
 
 // Appends, again and again while the stream refuses.
 void append(Producer& producer, std::string_view event, std::uint64_t token = 0) {
-  static int once = 0; if (!once++) start_logging(LogFormat::text, LogLevel::debug);
   REQUIRE(eventually([&] { return producer.append(record(event, token)).has_value(); }));
 }
 
@@ -83,7 +83,8 @@ std::error_code wait_for_delivery(Producer& producer) {
   return deliveries.front().error;
 }
 
-TEST_CASE("after a fatal error what was on its way is reported as failed, and can be appended again") {
+TEST_CASE(
+    "after a fatal error what was on its way is reported as failed, and can be appended again") {
   ModelCluster cluster;
   const auto stream = cluster.open();
   const auto producer = stream->make_producer();

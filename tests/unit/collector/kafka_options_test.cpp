@@ -18,10 +18,11 @@ std::string refusal(const std::string& property, const std::string& value) {
 TEST_CASE("a Kafka address names its brokers, each with a port") {
   REQUIRE(*parse_kafka_url("kafka://one") == "one:9092");
   REQUIRE(*parse_kafka_url("kafka://one:19092/") == "one:19092");
-  REQUIRE(*parse_kafka_url("kafka://one:1,two,[::1],[::1]:5") == "one:1,two:9092,[::1]:9092,[::1]:5");
-  for (const auto* bad : {"kafka://", "http://one", "kafka://one,", "kafka://:9092",
-                          "kafka://one:port", "kafka://one:70000", "kafka://user@one",
-                          "kafka://one/topic", "kafka://[::1"}) {
+  REQUIRE(*parse_kafka_url("kafka://one:1,two,[::1],[::1]:5") ==
+          "one:1,two:9092,[::1]:9092,[::1]:5");
+  for (const auto* bad :
+       {"kafka://", "http://one", "kafka://one,", "kafka://:9092", "kafka://one:port",
+        "kafka://one:70000", "kafka://user@one", "kafka://one/topic", "kafka://[::1"}) {
     INFO(bad);
     const auto parsed = parse_kafka_url(bad);
     REQUIRE(!parsed.has_value());
@@ -72,9 +73,9 @@ TEST_CASE("totals come back from the metadata of a commit") {
 }
 
 TEST_CASE("metadata that is no totals is told from that of a newer program") {
-  for (const auto* text : {"", "by hand", "tributary/1 stored=", "tributary/1 stored=-1",
-                           "tributary/1 stored", "tributary/1 other=1",
-                           "tributary/1 stored=99999999999999999999"}) {
+  for (const auto* text :
+       {"", "by hand", "tributary/1 stored=", "tributary/1 stored=-1", "tributary/1 stored",
+        "tributary/1 other=1", "tributary/1 stored=99999999999999999999"}) {
     INFO(text);
     REQUIRE(decode_metadata(text).error() == errc::corrupt);
   }

@@ -7,7 +7,8 @@ namespace {
 
 KafkaTurn::Beginning beginning(std::optional<std::uint64_t> committed, std::uint64_t low,
                                std::uint64_t high) {
-  return {.partition = 1, .turn = 7, .committed = committed, .totals = {}, .low = low, .high = high};
+  return {
+      .partition = 1, .turn = 7, .committed = committed, .totals = {}, .low = low, .high = high};
 }
 
 TEST_CASE("a group without a commit begins at the oldest record, and has lost nothing") {
