@@ -16,7 +16,7 @@ from services.process import pause, wait_until
 from traffic import HttpClient, event
 
 # Longer than any client's patience: by hand it was six minutes.
-AWAY_SECONDS = int(os.environ.get("TRIBUTARY_AWAY_SECONDS", 30))
+AWAY_SECONDS = int(os.environ.get("TRIBUTARY_TEST_AWAY_SECONDS", 30))
 INDEX = [("sensor_id", 1), ("timestamp", 1), ("timestamp_ns", 1)]
 
 

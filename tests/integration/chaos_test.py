@@ -1,7 +1,7 @@
 """Edges, devices and HTTP clients send, everything is killed again and again, and nothing is lost or twice.
 
-TRIBUTARY_CHAOS_EVENTS and TRIBUTARY_CHAOS_SECONDS make it longer than the short form that ./check runs, and
-TRIBUTARY_CHAOS_PAUSE is for how long MongoDB is stopped in it."""
+TRIBUTARY_TEST_CHAOS_EVENTS and TRIBUTARY_TEST_CHAOS_SECONDS make it longer than the short form that ./check runs, and
+TRIBUTARY_TEST_CHAOS_PAUSE is for how long MongoDB is stopped in it."""
 
 import collections
 import os
@@ -16,9 +16,9 @@ from services.process import pause
 from services.service import Service
 from traffic import HttpClient, MqttClient
 
-EVENTS = int(os.environ.get("TRIBUTARY_CHAOS_EVENTS", 20_000))
-SECONDS = float(os.environ.get("TRIBUTARY_CHAOS_SECONDS", 50))
-STOPPED_SECONDS = float(os.environ.get("TRIBUTARY_CHAOS_PAUSE", 12))
+EVENTS = int(os.environ.get("TRIBUTARY_TEST_CHAOS_EVENTS", 20_000))
+SECONDS = float(os.environ.get("TRIBUTARY_TEST_CHAOS_SECONDS", 50))
+STOPPED_SECONDS = float(os.environ.get("TRIBUTARY_TEST_CHAOS_PAUSE", 12))
 PATIENCE = 60 + SECONDS
 
 
