@@ -38,21 +38,18 @@ void KafkaMailbox::end(Slot& slot, std::error_code error, Amount& ended) {
 
 KafkaMailbox::Amount KafkaMailbox::deliver(const std::vector<End>& ends) {
   Amount ended;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [slot, error] : ends) end(*slot, error, ended);
-  }
+  // Under the lock to the end: once it is_done() another thread may destroy this.
+  const std::lock_guard lock(mutex_);
+  for (const auto& [slot, error] : ends) end(*slot, error, ended);
   delivered_.notify_one();
   return ended;
 }
 
 KafkaMailbox::Amount KafkaMailbox::fail_all(std::error_code error) {
   Amount ended;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto& slot : slots_) {
-      if (slot.in_flight) end(slot, error, ended);
-    }
+  const std::lock_guard lock(mutex_);
+  for (auto& slot : slots_) {
+    if (slot.in_flight) end(slot, error, ended);
   }
   delivered_.notify_one();
   return ended;
