@@ -13,8 +13,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kServeWait = 100ms;
-constexpr auto kFinishTime = 5s;              // at the end of the stream
-constexpr auto kFinishReplacedTime = 1s;      // of a client that gives way to another one
+constexpr std::chrono::seconds kFinishTime{5};      // at the end of the stream
+constexpr std::chrono::seconds kFinishAwayTime{1};  // likewise, while there is no cluster
+constexpr auto kFinishReplacedTime = 1s;            // of a client that gives way to another one
 constexpr std::size_t kRecordOverhead = 512;  // what librdkafka and we keep of a record beside it
 constexpr std::size_t kMessageSizeMax = 1'000'000'000;  // the most that librdkafka can be set to
 constexpr std::size_t kBatchSizeLeast = 1024;
@@ -79,7 +80,8 @@ KafkaSender::KafkaSender(KafkaContext& context)
 KafkaSender::~KafkaSender() {
   thread_.request_stop();
   thread_.join();
-  if (connection_) finish(*connection_, kFinishTime);
+  if (!connection_) return;
+  finish(*connection_, context_.health.is_down("cluster") ? kFinishAwayTime : kFinishTime);
 }
 
 std::shared_ptr<KafkaMailbox> KafkaSender::open_mailbox(KafkaTopic& topic) {
