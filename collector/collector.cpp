@@ -73,7 +73,8 @@ class RunningCollector final : public Collector {
     server_.stop();
     if (http_ingest_) http_ingest_->stop();
     const bool drained = drain(time);
-    for (auto& persister : persisters_) persister->stop();
+    std::vector<std::jthread> stopping;
+    for (auto& persister : persisters_) stopping.emplace_back([&] { persister->stop(); });
     return drained;
   }
 

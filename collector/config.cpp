@@ -126,6 +126,12 @@ void read_kafka(const Settings& kafka, KafkaOptions& config) {
   config.tls.ca_file = tls.string("ca");
   config.tls.certificate_file = tls.string("certificate");
   config.tls.key_file = tls.string("key");
+  for (const auto* file : {"ca", "certificate", "key"}) {
+    if (!tls.has(file)) continue;
+    if (const auto text = read_file(tls.string(file)); !text) {
+      tls.refuse(file, text.error().message());
+    }
+  }
   config.tls.enabled = tls.boolean("enabled", !config.tls.ca_file.empty());
   config.partitions = static_cast<int>(kafka.integer("partitions", config.partitions, 1, 10'000));
   config.replication = static_cast<int>(kafka.integer("replication", config.replication, -1, 100));
@@ -307,9 +313,11 @@ void check_apart(const Settings& settings, const Config& config) {
       settings.refuse("pipeline", "the pipelines " + first->second + " and " + pipeline.name +
                                       " would share " + what + ": give one of them another");
     };
-    claim(topics, pipeline.stream + " " + pipeline.topic, "the topic \"" + pipeline.topic + "\"");
-    const auto store =
-        pipeline.is_sqlite() ? sqlite_file(config, pipeline).string() : pipeline.store;
+    claim(topics, parse_kafka_url(pipeline.stream).value_or(pipeline.stream) + " " + pipeline.topic,
+          "the topic \"" + pipeline.topic + "\"");
+    const auto store = pipeline.is_sqlite()
+                           ? sqlite_file(config, pipeline).string()
+                           : check_mongodb_uri(pipeline.store).value_or(pipeline.store);
     claim(tables, store + " " + pipeline.table,
           "the table \"" + pipeline.table + "\" of one store");
   }
@@ -336,8 +344,8 @@ std::filesystem::path sqlite_file(const Config& config, const PipelineConfig& pi
 }
 
 std::string describe(const PipelineConfig& pipeline) {
-  return "schema " + pipeline.schema.id() + ", stream " + pipeline.stream + " topic " +
-         pipeline.topic + " group " + pipeline.group + ", store " +
+  return "schema " + pipeline.schema.id() + ", stream " + without_credentials(pipeline.stream) +
+         " topic " + pipeline.topic + " group " + pipeline.group + ", store " +
          without_credentials(pipeline.store) + " " +
          (pipeline.is_sqlite() ? "table " : "collection ") + pipeline.table;
 }

@@ -112,9 +112,10 @@ class PersisterThreads final : public Persister {
 
   void stop() override {
     if (!read_thread_.joinable()) return;
-    write_thread_.request_stop();
+    write_thread_.request_stop();  // gives up what the store doesn't take now
     read_thread_.request_stop();
     read_thread_.join();
+    nothing_more_.request_stop();
     write_thread_.join();
   }
 
@@ -134,7 +135,7 @@ class PersisterThreads final : public Persister {
       settle();
       const auto now = clock_.monotonic();
       if (in_flight_ < kBatchesInFlight && now >= read_at_) {
-        read(now);
+        read(now, stop);
       } else {
         take_written(wait_from(now), stop);
         consumer_->keep_alive();
@@ -150,7 +151,7 @@ class PersisterThreads final : public Persister {
     return std::chrono::ceil<std::chrono::milliseconds>(std::max(wait, 0ns));
   }
 
-  void read(std::chrono::nanoseconds now) {
+  void read(std::chrono::nanoseconds now, const std::stop_token& stop) {
     auto batch = consumer_->receive(kBatchLimit, in_flight_ == 0 ? kReceiveWait : kBusyReceiveWait);
     if (!batch) {
       down("cannot read the stream: " + batch.error().message());
@@ -158,6 +159,7 @@ class PersisterThreads final : public Persister {
       return;
     }
     read_backoff_.reset();
+    if (stop.stop_requested()) return;  // it comes again at the next start
     if (batch->spans.empty()) {
       if (in_flight_ == 0) look_at_store();
       return;
@@ -210,8 +212,9 @@ class PersisterThreads final : public Persister {
   }
 
   void write_all(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      for (auto& work : to_write_.pop(1, kReceiveWait, stop)) {
+    const auto end = nothing_more_.get_token();
+    while (!end.stop_requested()) {
+      for (auto& work : to_write_.pop(1, kReceiveWait, end)) {
         bool written = true;
         if (work->batch.spans.empty()) {
           writer_.look_at_store();
@@ -222,7 +225,6 @@ class PersisterThreads final : public Persister {
         done_.try_push(std::move(work));
       }
     }
-    for (std::size_t i = 0; i < to_write_.size(); ++i) done_.try_push(nullptr);
   }
 
   void report(const Work& work) {
@@ -270,7 +272,8 @@ class PersisterThreads final : public Persister {
   Backoff settle_backoff_{50ms, 10s};
 
   mutable std::mutex mutex_;
-  HealthCheck health_;  // of reading and settling
+  HealthCheck health_;             // of reading and settling
+  std::stop_source nothing_more_;  // will be read
   std::jthread write_thread_;
   std::jthread read_thread_;
 };

@@ -46,7 +46,9 @@ bool StoreWriter::write(Work& work, const std::stop_token& stop) {
 }
 
 void StoreWriter::look_at_store() {
-  if (!pipeline_.store->health().up) pipeline_.store->write({});
+  if (looked_ && pipeline_.store->health().up) return;
+  looked_ = true;
+  pipeline_.store->write({});
 }
 
 // First come, first stored.

@@ -44,7 +44,8 @@ class StoreWriter {
   // Every outcome is final and durable on return, whatever time it takes. False when a stop was
   // asked for before that.
   bool write(Work& work, const std::stop_token& stop);
-  // Nothing is to be written: looks whether a store that was down is back.
+  // Nothing is to be written: looks whether a store that was down is back, and the first time
+  // whether it is fit to be written to.
   void look_at_store();
 
   // Any thread.
@@ -67,6 +68,7 @@ class StoreWriter {
   const Clock& clock_;
   std::unique_ptr<Producer> dead_letters_;
   std::optional<Event> canary_;  // the last event that the store took
+  bool looked_ = false;
   Counter& retries_;
 
   mutable std::mutex mutex_;

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <tuple>
 
 #include "collector/api/find_pipeline.h"
+#include "shared/base/utf8.h"
 #include "shared/http/problem.h"
 
 namespace tributary::collector {
@@ -88,15 +88,6 @@ HttpResponse dead_letters(const HttpRequest& request, std::span<Pipeline* const>
       .status = 200, .content_type = "application/json", .body = std::move(body), .headers = {}};
 }
 
-bool is_utf8(const std::string& text) {
-  try {
-    std::ignore = Json(text).dump();
-    return true;
-  } catch (const Json::type_error&) {
-    return false;
-  }
-}
-
 std::string hexadecimal(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
@@ -130,13 +121,13 @@ void register_operations(HttpServer& server, std::span<Pipeline* const> pipeline
                          const Stream& unrouted, const Health& health, const Metrics& metrics) {
   const std::vector<Pipeline*> all(pipelines.begin(), pipelines.end());
   for (const std::string suffix : {"", "/{pipeline}"}) {
-    server.blocking_route("GET", "/account" + suffix,
-                          [all](HttpRequest request) { return account(request, all); });
+    server.status_route("GET", "/account" + suffix,
+                        [all](HttpRequest request) { return account(request, all); });
     server.blocking_route("GET", "/dead-letters" + suffix, [all, &unrouted](HttpRequest request) {
       return dead_letters(request, all, unrouted);
     });
   }
-  server.blocking_route("GET", "/health", [&health](HttpRequest) {
+  server.status_route("GET", "/health", [&health](HttpRequest) {
     const auto report = health.report();
     return HttpResponse{.status = report.up ? 200 : 503,
                         .content_type = "application/json",
@@ -149,7 +140,7 @@ void register_operations(HttpServer& server, std::span<Pipeline* const> pipeline
                        .body = R"({"status":"up"})",
                        .headers = {}});
   });
-  server.blocking_route("GET", "/metrics", [&metrics](HttpRequest) {
+  server.status_route("GET", "/metrics", [&metrics](HttpRequest) {
     return HttpResponse{.status = 200,
                         .content_type = "text/plain; version=0.0.4; charset=utf-8",
                         .body = metrics.text(),

@@ -173,7 +173,7 @@ class HttpIngestThread final : public HttpIngest {
   }
 
   void run(const std::stop_token& stop) {
-    while (!stop.stop_requested() || queue_.size() > 0 || !all_answered()) {
+    while (!stop.stop_requested()) {
       for (auto& request : queue_.pop(kRequestsAtOnce, jobs_.empty() ? kIdleWait : 0ms, stop)) {
         begin(std::move(request));
       }
@@ -183,10 +183,6 @@ class HttpIngestThread final : public HttpIngest {
       std::erase_if(jobs_, [this](Job& job) { return finished(job); });
       open_idle_doors();
     }
-  }
-
-  [[nodiscard]] bool all_answered() const {
-    return std::ranges::all_of(jobs_, [](const Job& job) { return job.answered; });
   }
 
   void begin(Request request) {

@@ -22,7 +22,8 @@ class HttpIngest {
                                            const Clock& clock, Metrics& metrics);
   virtual ~HttpIngest() = default;  // stop()
 
-  // Answers what waits (503 for what doesn't become durable in time) and ends.
+  // Ends at once. The server was stopped before, and waited for answers then: whoever has none
+  // sends again.
   virtual void stop() = 0;
 };
 

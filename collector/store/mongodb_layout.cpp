@@ -219,7 +219,24 @@ Result<void> MongodbLayout::note(const bson_t* specification, const MongodbTarge
                                 ".dropIndex(\"" + name + "\")), and the right one is made");
     }
   }
+  if (is_set(specification, "unique") && is_part_of_key(&pattern)) {
+    return refuse(target, "has the index " + to_text(specification) +
+                              ", which takes different keys for the same: drop it (db." +
+                              target.collection + ".dropIndex(\"" + name + "\"))");
+  }
   return {};
+}
+
+// Some of the key's fields, and no others.
+bool MongodbLayout::is_part_of_key(const bson_t* pattern) const {
+  const auto& key = indexes_.front().fields;
+  std::size_t fields = 0;
+  bson_iter_t at;
+  if (!bson_iter_init(&at, pattern)) return false;
+  for (; bson_iter_next(&at); ++fields) {
+    if (std::ranges::find(key, std::string_view(bson_iter_key(&at))) == key.end()) return false;
+  }
+  return fields > 0 && fields < key.size();
 }
 
 Result<MongodbLayout::Found> MongodbLayout::prepare(const MongodbClient& client,

@@ -82,6 +82,7 @@ class MongodbLayout {
 
   Result<bool> check_collection(const MongodbClient& client, const MongodbTarget& target) const;
   Result<void> note(const bson_t* specification, const MongodbTarget& target, Found& found) const;
+  [[nodiscard]] bool is_part_of_key(const bson_t* pattern) const;
   Result<void> create(const MongodbClient& client, const MongodbTarget& target,
                       const Found& found) const;
 

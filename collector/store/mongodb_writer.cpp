@@ -16,7 +16,7 @@ constexpr std::size_t kBulkBytesMax = 4U << 20;
 constexpr std::size_t kWorthLookingUp = 4;  // one of so many
 constexpr std::size_t kAttemptsMax = 20'000;
 // Somebody may drop the collection, and its next insert makes it again, without indexes.
-constexpr auto kCheckEvery = 10s;
+constexpr auto kCheckEvery = 200ms;
 
 using Clock = std::chrono::steady_clock;
 

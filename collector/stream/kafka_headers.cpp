@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/utf8.h"
+
 namespace tributary::collector {
 namespace {
 
@@ -62,8 +64,15 @@ void for_each_header(const rd_kafka_message_t& message, Visit visit) {
   }
 }
 
+// Anybody may write headers: stores hold these texts.
+bool is_text(std::string_view value) {
+  constexpr std::size_t kSizeMax = 1024;
+  return value.size() <= kSizeMax && is_utf8(value);
+}
+
 // Those of an event. What can't be read is left as it is.
 void take_origin(Envelope& envelope, std::string_view name, std::string_view value) {
+  if (!is_text(value)) return;
   if (name == "received_at") {
     if (const auto time = Timestamp::parse(value)) envelope.received_at = *time;
   } else if (name == "pipeline") {

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kFresh = 250ms;
 constexpr auto kAnswerTime = 2s;
+constexpr auto kStale = 15s;
 constexpr auto kInterval = 5s;         // between readings that nobody asked for
 constexpr auto kTopicsInterval = 30s;  // between looks at topics that are in order
 constexpr auto kRetryLeast = 100ms;
@@ -143,7 +144,7 @@ Result<Account> KafkaKeeper::account() {
                           [&] { return answered_ >= question || failure_.has_value(); });
   }
   if (failure_ && *failure_ == errc::unknown_version) return std::unexpected(*failure_);
-  if (reading_) return *reading_;
+  if (reading_ && context_.clock.monotonic() - read_at_ < kStale) return *reading_;
   return fail(errc::unavailable,
               failure_ ? failure_->message()
                        : "Kafka at " + context_.options.cluster.brokers + " has not answered yet");

@@ -132,8 +132,9 @@ Result<void> KafkaMember::take_error(rd_kafka_resp_err_t error, std::string_view
 Result<void> KafkaMember::rebalance(rd_kafka_event_t* event) {
   const auto& partitions = *rd_kafka_event_topic_partition_list(event);
   const bool is_assignment = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-  log_info("kafka", is_assignment ? "partitions assigned" : "partitions revoked",
-           {{"pipeline", context_.options.pipeline}, {"partitions", partitions.cnt}});
+  if (partitions.cnt > 0)
+    log_info("kafka", is_assignment ? "partitions assigned" : "partitions revoked",
+             {{"pipeline", context_.options.pipeline}, {"partitions", partitions.cnt}});
   return is_assignment ? assign(partitions) : revoke(partitions);
 }
 

@@ -40,6 +40,7 @@ constexpr auto kRefused = std::to_array<Refused>({
     {"delivery.report.only.error", kAccepted},
     {"transactional.id", kAccepted},
     {"group.id", kGroup},
+    {"group.instance.id", "each collector must have another one"},
     {"enable.auto.commit", kOnce},
     {"auto.commit.enable", kOnce},
     {"enable.auto.offset.store", kOnce},
@@ -140,6 +141,11 @@ Result<std::string> parse_kafka_url(const std::string& url) {
   if (!url.starts_with(kScheme)) {
     return fail(errc::invalid_argument,
                 "\"" + url + "\" is no address of Kafka: write \"kafka://host:9092\"");
+  }
+  if (url.find('@') != std::string::npos) {
+    return fail(errc::invalid_argument,
+                "the address of Kafka takes no user and password: use kafka.user and "
+                "kafka.password_file");
   }
   auto rest = std::string_view(url).substr(kScheme.size());
   if (rest.ends_with('/')) rest.remove_suffix(1);

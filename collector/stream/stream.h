@@ -111,7 +111,8 @@ class Stream {
   virtual std::unique_ptr<Producer> make_dead_letter_producer() = 0;
   virtual std::unique_ptr<Consumer> make_consumer() = 0;  // one at a time
 
-  // As of a moment ago. errc::unavailable while it isn't known.
+  // As of a moment ago; of some seconds ago when the stream doesn't answer, and errc::unavailable
+  // when it doesn't for longer.
   virtual Result<Account> account() const = 0;
   // Dead letters after `after` (0: from the oldest kept), oldest first; fewer than `most` only when
   // there are no more.

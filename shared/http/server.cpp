@@ -87,15 +87,17 @@ std::optional<std::string_view> HttpRequest::header(std::string_view name) const
 
 class HttpServer::Impl {
  public:
+  enum class Runs { at_once, on_a_worker, on_the_status_worker };
+
   explicit Impl(HttpServerOptions options) : options_(std::move(options)) {}
   ~Impl() { stop(std::chrono::seconds(5)); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  void route(std::string method, std::string_view pattern, HttpHandler handler, bool blocking) {
+  void route(std::string method, std::string_view pattern, HttpHandler handler, Runs runs) {
     CHECK(threads_.empty());
     router_.add(std::move(method), pattern);
-    routes_.push_back({std::move(handler), blocking});
+    routes_.push_back({std::move(handler), runs});
   }
   Result<void> start();
   [[nodiscard]] std::vector<std::string> addresses() const;
@@ -104,7 +106,7 @@ class HttpServer::Impl {
  private:
   struct Route {
     HttpHandler handler;
-    bool blocking;
+    Runs runs;
   };
   // An address listened on; everything about it happens on its strand.
   struct Listener {
@@ -133,6 +135,7 @@ class HttpServer::Impl {
   std::vector<std::string> addresses_;
   std::shared_ptr<http::Connections> connections_;
   std::shared_ptr<WorkerPool> workers_;
+  std::unique_ptr<WorkerPool> status_worker_;
   std::shared_ptr<std::atomic<std::size_t>> connection_count_ =
       std::make_shared<std::atomic<std::size_t>>(0);
   std::vector<std::jthread> threads_;
@@ -151,6 +154,7 @@ Result<void> HttpServer::Impl::start() {
     }
   }
   workers_ = std::make_shared<WorkerPool>(options_.workers, options_.workers * kWaitingPerWorker);
+  status_worker_ = std::make_unique<WorkerPool>(1, kWaitingPerWorker);
   connections_ =
       std::make_shared<http::Connections>(*context_, options_, [this](http::Arrived arrived) {
         // Away from the connection's strand: RESTinio then reads on only after the answer.
@@ -267,14 +271,16 @@ void HttpServer::Impl::handle(http::Arrived arrived) {
   request.body = std::move(arrived.body);
   request.headers = std::move(arrived.headers);
   const Route& route = routes_[*match.route];
-  if (!route.blocking) return run_route(route, std::move(request), std::move(responder));
+  if (route.runs == Runs::at_once)
+    return run_route(route, std::move(request), std::move(responder));
 
   // A job that isn't taken stays here, and with it the responder.
   auto shared = std::make_shared<HttpResponder>(std::move(responder));
   WorkerPool::Job job = [this, &route, shared, request = std::move(request)]() mutable {
     run_route(route, std::move(request), std::move(*shared));
   };
-  if (!workers_->try_push(std::move(job))) {
+  auto& workers = route.runs == Runs::on_a_worker ? *workers_ : *status_worker_;
+  if (!workers.try_push(std::move(job))) {
     auto busy = problem(503, "too many requests are waiting: try again in a moment");
     busy.headers.emplace_back("Retry-After", "1");
     shared->respond(std::move(busy));
@@ -311,6 +317,7 @@ void HttpServer::Impl::stop(std::chrono::milliseconds time) {
     context_->stop();
     threads_.clear();
     workers_->stop();
+    status_worker_->stop();
     connections_->close();
     listeners_.clear();
     context_.reset();
@@ -322,21 +329,32 @@ HttpServer::HttpServer(HttpServerOptions options)
 HttpServer::~HttpServer() = default;
 
 void HttpServer::route(std::string method, std::string_view pattern, HttpHandler handler) {
-  impl_->route(std::move(method), pattern, std::move(handler), false);
+  impl_->route(std::move(method), pattern, std::move(handler), Impl::Runs::at_once);
 }
 
 void HttpServer::blocking_route(std::string method, std::string_view pattern, HttpHandler handler) {
-  impl_->route(std::move(method), pattern, std::move(handler), true);
+  impl_->route(std::move(method), pattern, std::move(handler), Impl::Runs::on_a_worker);
 }
+
+namespace {
+
+HttpHandler answering(std::function<HttpResponse(HttpRequest)> handler) {
+  return [handler = std::move(handler)](HttpRequest request, HttpResponder responder) {
+    responder.respond(handler(std::move(request)));
+  };
+}
+
+}  // namespace
 
 void HttpServer::blocking_route(std::string method, std::string_view pattern,
                                 std::function<HttpResponse(HttpRequest)> handler) {
-  impl_->route(
-      std::move(method), pattern,
-      [handler = std::move(handler)](HttpRequest request, HttpResponder responder) {
-        responder.respond(handler(std::move(request)));
-      },
-      true);
+  impl_->route(std::move(method), pattern, answering(std::move(handler)), Impl::Runs::on_a_worker);
+}
+
+void HttpServer::status_route(std::string method, std::string_view pattern,
+                              std::function<HttpResponse(HttpRequest)> handler) {
+  impl_->route(std::move(method), pattern, answering(std::move(handler)),
+               Impl::Runs::on_the_status_worker);
 }
 
 Result<void> HttpServer::start() { return impl_->start(); }

@@ -126,6 +126,10 @@ class HttpServer {
   void blocking_route(std::string method, std::string_view pattern,
                       std::function<HttpResponse(HttpRequest)> handler);
   void blocking_route(std::string method, std::string_view pattern, HttpHandler handler);
+  // The same for what must be answered while every worker is busy (health, metrics), and soon: it
+  // has one thread of its own.
+  void status_route(std::string method, std::string_view pattern,
+                    std::function<HttpResponse(HttpRequest)> handler);
 
   // Listens on every address or on none. Errors say the address and what to do ("cannot listen on
   // 127.0.0.1:8000, which is in use by another program (choose another with http.listen)"); their

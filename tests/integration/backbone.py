@@ -79,6 +79,15 @@ class Backbone:
         consumer.close()
         return found
 
+    def records_ever(self, topic):
+        """How many records the topic has had."""
+        consumer = confluent_kafka.Consumer({"bootstrap.servers": self.kafka.address, "group.id": uuid.uuid4().hex})
+        partitions = consumer.list_topics(topic, 10).topics[topic].partitions
+        ends = sum(consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, partition), 10)[1]
+                   for partition in partitions)
+        consumer.close()
+        return ends
+
     def commit(self, offset):
         """Sets the group's offset in every partition; no persister may run."""
         consumer = confluent_kafka.Consumer({"bootstrap.servers": self.kafka.address, "group.id": self.group})

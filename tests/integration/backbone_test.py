@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 
+import confluent_kafka
 import pytest
 from backbone import PARTITIONS, Backbone, settled_account
 from harness import exactly, reading
@@ -127,6 +128,10 @@ def test_while_kafka_is_away_ingest_waits_refuses_with_503_and_loses_nothing(own
     collector = own_backbone.start_collector(**{"kafka.queue_size": "1MiB", "http.ingest_timeout": "5s"})
     assert collector.ingest(reading(0, "before")).status == 202
     own_backbone.kafka.kill()
+    # What a client does that gives up after five seconds.
+    impatient = confluent_kafka.Producer({"bootstrap.servers": own_backbone.kafka.address, "message.timeout.ms": 5000})
+    given_up = []
+    impatient.produce(own_backbone.topic, b"expires", on_delivery=lambda error, message: given_up.append(error))
 
     clients = [HttpClient(f"sensor-{number}", 3000, 1e9, collector) for number in range(4)]
     began = time.monotonic()
@@ -142,6 +147,8 @@ def test_while_kafka_is_away_ingest_waits_refuses_with_503_and_loses_nothing(own
     health = collector.health()
     assert health.status == 503 and health.json()["checks"]["stream.telemetry"]["status"] == "down", health
     memory = peak_memory(collector)
+    impatient.flush(1)
+    assert [error.code() for error in given_up] == [confluent_kafka.KafkaError._MSG_TIMED_OUT]
 
     own_backbone.kafka.start()
     assert collector.ingest([event("refused", number) for number in range(2000)]).status in (202, 503)
@@ -281,6 +288,36 @@ def test_sasl_and_tls_reach_kafka_and_a_wrong_password_is_told_without_it(place)
         assert backbone.count() == 2
     finally:
         backbone.end()
+
+
+def test_a_persister_with_nothing_to_do_ends_at_once(backbone):
+    collector = backbone.start_collector()
+    assert collector.ingest(reading(0)).status == 202
+    settled_account(collector, 60, stored=1)
+    began = time.monotonic()
+    assert collector.terminate() == 0
+    assert time.monotonic() - began < 5
+
+
+def test_health_tells_at_the_start_that_the_collection_cannot_hold_events(backbone):
+    with backbone.events() as events:
+        events.create_index([("sensor_id", 1), ("timestamp", 1)], unique=True, name="mine")
+    collector = backbone.collector("ingest+persist+query").start_and_wait()
+    check = wait_until(lambda: collector.health().json()["checks"]["store.telemetry"].get("detail"), 30, "health tells")
+    assert "mine" in check and "dropIndex" in check, check
+    with backbone.events() as events:
+        events.drop_index("mine")
+    collector.wait_until_subscribed(60)
+
+
+def test_headers_that_are_no_text_are_left_out_of_the_store(backbone):
+    collector = backbone.start_collector()
+    wait_until(lambda: collector.ingest(reading(0)).status == 202, 30, "the topic is there")
+    backbone.produce(json.dumps(reading(1)), headers=[("edge", b"\xff\xfe\x00z"), ("source", b"x" * 5000)])
+    settled_account(collector, 60, stored=2)
+    with backbone.events() as events:
+        found = events.find_one({"timestamp_ns": 0, "_tributary.source": {"$exists": False}})
+        assert "edge" not in found["_tributary"], found
 
 
 def test_statistics_of_kafka_are_metrics(backbone):

@@ -116,6 +116,7 @@ def run_chaos(backbone, chance, clients, edge, victims):
           f"{({client.name: client.sent for client in clients})}")
     assert stopped and chaos.kills.total() >= SECONDS / 10
     assert account["conflicts"] == account["rejected"] == 0
+    assert account["records"] == backbone.records_ever(backbone.topic)
     assert account["stored"] <= documents <= account["stored"] + account["duplicates"]
     return account
 

@@ -136,7 +136,8 @@ TEST_CASE("a connection lost while the stream is held acknowledges nothing of th
            collector.proxy.count(1, MqttPacket::puback) == kEvents;
   }));
   REQUIRE(collector.proxy.count(0, MqttPacket::puback) == 0);
-  // Some of them, at least, were in the stream already: they are there twice, for the store to tell.
+  // Some of them, at least, were in the stream already: they are there twice, for the store to
+  // tell.
   REQUIRE(collector.durable_records() > kEvents);
   REQUIRE(collector.durable_records() <= 2 * kEvents);
 }
