@@ -299,6 +299,21 @@ def test_a_persister_with_nothing_to_do_ends_at_once(backbone):
     assert time.monotonic() - began < 5
 
 
+def test_an_ingest_that_waits_for_kafka_ends_soon_when_it_is_told_to(place):
+    backbone = Backbone(place, own=True)
+    try:
+        collector = backbone.collector("ingest", **{"http.ingest_timeout": "5m"}).start_and_wait()
+        poster = threading.Thread(target=lambda: pytest.raises(Exception, collector.ingest, reading(0)))
+        poster.start()
+        wait_until(lambda: collector.health().status == 503, 30, "health tells of Kafka")
+        began = time.monotonic()
+        assert collector.terminate() == 0
+        assert time.monotonic() - began < 15
+        poster.join(30)
+    finally:
+        backbone.end()
+
+
 def test_health_tells_at_the_start_that_the_collection_cannot_hold_events(backbone):
     with backbone.events() as events:
         events.create_index([("sensor_id", 1), ("timestamp", 1)], unique=True, name="mine")

@@ -285,6 +285,7 @@ TEST_CASE("a blocking handler doesn't hold up other requests, and too many of th
   });
   server.route("GET", "/fast",
                [](HttpRequest, HttpResponder responder) { responder.respond(text("fast")); });
+  server.status_route("GET", "/status", [](HttpRequest) { return text("status"); });
   REQUIRE(server.start());
   const auto address = server.addresses().front();
 
@@ -296,6 +297,7 @@ TEST_CASE("a blocking handler doesn't hold up other requests, and too many of th
     while (begun == 0) std::this_thread::yield();
   }
   REQUIRE(Client(address).request("GET /fast HTTP/1.1\r\nHost: x\r\n\r\n").body == "fast");
+  REQUIRE(Client(address).request("GET /status HTTP/1.1\r\nHost: x\r\n\r\n").body == "status");
   const auto busy = Client(address).request(slow);
   require_problem(busy, 503);
   REQUIRE(busy.headers.at("retry-after") == "1");
