@@ -74,6 +74,7 @@ class RunningCollector final : public Collector {
     if (http_ingest_) http_ingest_->stop();
     const bool drained = drain(time);
     std::vector<std::jthread> stopping;
+    stopping.reserve(persisters_.size());
     for (auto& persister : persisters_) stopping.emplace_back([&] { persister->stop(); });
     return drained;
   }

@@ -110,7 +110,7 @@ void add_property(const std::string& name, const nlohmann::json& value,
                   std::map<std::string, std::string>& properties) {
   if (value.is_object()) {
     for (const auto& [inner, part] : value.items()) {
-      add_property(name + "." + inner, part, properties);
+      add_property(std::string(name).append(".").append(inner), part, properties);
     }
   } else {
     properties[name] = value.is_string() ? value.get<std::string>() : value.dump();
