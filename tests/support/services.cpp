@@ -22,8 +22,8 @@ std::string start(const std::string& service) {
   const int status = ::pclose(output);
   while (text.ends_with('\n')) text.pop_back();
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || text.empty()) {
-    throw std::runtime_error("there is no " + service + " for the tests: see what this says: " +
-                             command);
+    throw std::runtime_error("there is no " + service +
+                             " for the tests: see what this says: " + command);
   }
   return text.substr(text.rfind('\n') + 1);
 }

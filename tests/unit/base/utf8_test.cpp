@@ -5,8 +5,9 @@
 using tributary::is_utf8;
 
 TEST_CASE("well-formed UTF-8 is told from what looks like it") {
-  for (const auto* text : {"", "plain", "é", "漢字", "\xf0\x9f\x98\x80", "\xed\x9f\xbf",
-                           "\xee\x80\x80", "\xf4\x8f\xbf\xbf", "\xe0\xa0\x80", "\xf0\x90\x80\x80"}) {
+  for (const auto* text :
+       {"", "plain", "é", "漢字", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+        "\xf4\x8f\xbf\xbf", "\xe0\xa0\x80", "\xf0\x90\x80\x80"}) {
     INFO(text);
     REQUIRE(is_utf8(text));
   }
