@@ -1,12 +1,12 @@
 #include "collector/persister.h"
 
 #include <deque>
-#include <mutex>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "collector/part_health.h"
 #include "collector/store_writer.h"
 #include "shared/base/backoff.h"
 #include "shared/base/bounded_queue.h"
@@ -101,7 +101,8 @@ class PersisterThreads final : public Persister {
         writer_(pipeline, clock, metrics),
         batch_records_(metrics.histogram("tributary_collector_batch_records",
                                          "Records of a persisted batch", {1, 10, 100, 1000, 5000},
-                                         {{"pipeline", pipeline.config.name}})) {
+                                         {{"pipeline", pipeline.config.name}})),
+        health_(kComponent, pipeline.config.name) {
     write_thread_ = std::jthread([this](const std::stop_token& stop) { write_all(stop); });
     read_thread_ = std::jthread([this](const std::stop_token& stop) { read_all(stop); });
   }
@@ -122,8 +123,7 @@ class PersisterThreads final : public Persister {
   HealthCheck health() const override {
     auto written = writer_.health();
     if (!written.up) return written;
-    const std::lock_guard lock(mutex_);
-    return health_;
+    return health_.check();
   }
 
  private:
@@ -154,7 +154,7 @@ class PersisterThreads final : public Persister {
   void read(std::chrono::nanoseconds now, const std::stop_token& stop) {
     auto batch = consumer_->receive(kBatchLimit, in_flight_ == 0 ? kReceiveWait : kBusyReceiveWait);
     if (!batch) {
-      down("cannot read the stream: " + batch.error().message());
+      health_.down("cannot read the stream: " + batch.error().message());
       read_at_ = clock_.monotonic() + read_backoff_.next();
       return;
     }
@@ -164,7 +164,7 @@ class PersisterThreads final : public Persister {
       if (in_flight_ == 0) look_at_store();
       return;
     }
-    up();
+    health_.up();
     if (batch->entries.size() < kBatchLimit.records / 2) read_at_ = now + kBatchTime;
     to_write_.try_push(decoder_.decode(std::move(*batch)));
     ++in_flight_;
@@ -187,12 +187,12 @@ class PersisterThreads final : public Persister {
       if (work && !work->batch.spans.empty()) {
         const auto settled = consumer_->settle(work->batch, work->outcomes);
         if (!settled) {
-          down("cannot settle a batch: " + settled.error().message());
+          health_.down("cannot settle a batch: " + settled.error().message());
           settle_at_ = clock_.monotonic() + settle_backoff_.next();
           return;
         }
         settle_backoff_.reset();
-        up();
+        health_.up();
         report(*work);
       }
       written_.pop_front();
@@ -241,18 +241,6 @@ class PersisterThreads final : public Persister {
               {"rejected", totals.rejected}});
   }
 
-  void down(std::string detail) {
-    const std::lock_guard lock(mutex_);
-    if (health_.up) log_error(kComponent, detail, {{"pipeline", pipeline_.config.name}});
-    health_ = {.up = false, .detail = std::move(detail)};
-  }
-
-  void up() {
-    const std::lock_guard lock(mutex_);
-    if (!health_.up) log_info(kComponent, "works again", {{"pipeline", pipeline_.config.name}});
-    health_ = {};
-  }
-
   Pipeline& pipeline_;
   const Clock& clock_;
   Decoder decoder_;
@@ -271,8 +259,7 @@ class PersisterThreads final : public Persister {
   Backoff read_backoff_{100ms, 10s};
   Backoff settle_backoff_{50ms, 10s};
 
-  mutable std::mutex mutex_;
-  HealthCheck health_;             // of reading and settling
+  PartHealth health_;              // of reading and settling
   std::stop_source nothing_more_;  // will be read
   std::jthread write_thread_;
   std::jthread read_thread_;

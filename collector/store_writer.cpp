@@ -5,7 +5,6 @@
 
 #include "shared/base/backoff.h"
 #include "shared/base/check.h"
-#include "shared/observe/logging.h"
 
 namespace tributary::collector {
 namespace {
@@ -34,7 +33,8 @@ StoreWriter::StoreWriter(Pipeline& pipeline, const Clock& clock, Metrics& metric
       dead_letters_(pipeline.stream->make_dead_letter_producer()),
       retries_(metrics.counter("tributary_collector_store_retries_total",
                                "Writes to the store that have to be tried again",
-                               {{"pipeline", pipeline.config.name}})) {}
+                               {{"pipeline", pipeline.config.name}})),
+      health_(kComponent, pipeline.config.name) {}
 
 bool StoreWriter::write(Work& work, const std::stop_token& stop) {
   Attempt attempt{.events = work.events, .entries = work.entries, .outcomes = work.outcomes};
@@ -81,11 +81,12 @@ bool StoreWriter::write_until_done(Attempt& attempt, const std::stop_token& stop
     keep_what_failed(attempt, outcomes, store_takes_others);
     if (attempt.events.empty()) break;
     retries_.add();
-    down("the store doesn't take events: " + attempt.outcomes[attempt.entries.front()].detail);
+    health_.down("the store doesn't take events: " +
+                 attempt.outcomes[attempt.entries.front()].detail);
     if (!pause(stop, backoff.next())) return false;
     store_takes_others = takes_canary();
   }
-  up();
+  health_.up();
   return true;
 }
 
@@ -149,7 +150,7 @@ bool StoreWriter::bury(const Work& work, const std::stop_token& stop) {
       ++in_flight;
     }
     if (in_flight == 0) {
-      down("the stream doesn't take dead letters: " + pipeline_.stream->health().detail);
+      health_.down("the stream doesn't take dead letters: " + pipeline_.stream->health().detail);
       pause(stop, kDeadLetterWait);
     }
     for (const auto& delivery : dead_letters_->poll(kDeadLetterWait)) {
@@ -157,7 +158,7 @@ bool StoreWriter::bury(const Work& work, const std::stop_token& stop) {
       if (delivery.error) waiting.push_back(delivery.token);
     }
   }
-  up();
+  health_.up();
   return true;
 }
 
@@ -196,23 +197,6 @@ bool StoreWriter::pause(const std::stop_token& stop, std::chrono::milliseconds t
   std::unique_lock lock(pause_mutex_);
   paused_.wait_for(lock, stop, time, [] { return false; });
   return !stop.stop_requested();
-}
-
-HealthCheck StoreWriter::health() const {
-  const std::lock_guard lock(mutex_);
-  return health_;
-}
-
-void StoreWriter::down(std::string detail) {
-  const std::lock_guard lock(mutex_);
-  if (health_.up) log_error(kComponent, detail, {{"pipeline", pipeline_.config.name}});
-  health_ = {.up = false, .detail = std::move(detail)};
-}
-
-void StoreWriter::up() {
-  const std::lock_guard lock(mutex_);
-  if (!health_.up) log_info(kComponent, "works again", {{"pipeline", pipeline_.config.name}});
-  health_ = {};
 }
 
 }  // namespace tributary::collector

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "collector/outcome.h"
+#include "collector/part_health.h"
 #include "collector/pipeline.h"
 #include "collector/stream/stream.h"
 #include "shared/base/clock.h"
@@ -49,7 +50,7 @@ class StoreWriter {
   void look_at_store();
 
   // Any thread.
-  [[nodiscard]] HealthCheck health() const;
+  [[nodiscard]] HealthCheck health() const { return health_.check(); }
 
  private:
   struct Attempt;
@@ -61,8 +62,6 @@ class StoreWriter {
   bool bury(const Work& work, const std::stop_token& stop);
   bool append_dead_letter(const Work& work, std::size_t index);
   bool pause(const std::stop_token& stop, std::chrono::milliseconds time);
-  void down(std::string detail);
-  void up();
 
   Pipeline& pipeline_;
   const Clock& clock_;
@@ -71,8 +70,7 @@ class StoreWriter {
   bool looked_ = false;
   Counter& retries_;
 
-  mutable std::mutex mutex_;
-  HealthCheck health_;
+  PartHealth health_;
   std::mutex pause_mutex_;
   std::condition_variable_any paused_;
 };

@@ -37,6 +37,17 @@ std::string random_text(std::size_t size) {
   return text;
 }
 
+// A stream of one partition with ten records, whose group soon does without a member that says
+// nothing.
+std::unique_ptr<Stream> open_impatient(KafkaPlace& place) {
+  place.options().cluster.partitions = 1;
+  place.options().cluster.properties = {{"session.timeout.ms", "6000"},
+                                        {"max.poll.interval.ms", "6000"}};
+  auto stream = place.open();
+  deliver(*stream->make_producer(), numbered_events(10));
+  return stream;
+}
+
 // Settles, passing over failures that pass: before anything else is settled.
 void settle_at_last(Consumer& consumer, const Batch& batch, const std::vector<Outcome>& outcomes) {
   REQUIRE(eventually([&] { return consumer.settle(batch, outcomes).has_value(); }));
@@ -170,12 +181,7 @@ TEST_CASE("consumers share the partitions, and each record is counted once when 
 
 TEST_CASE("what is settled after its partition went to another consumer commits nothing") {
   KafkaPlace place;
-  place.options().cluster.partitions = 1;
-  // Rebalances must not wait for the one that says nothing.
-  place.options().cluster.properties = {{"session.timeout.ms", "6000"},
-                                        {"max.poll.interval.ms", "6000"}};
-  const auto stream = place.open();
-  deliver(*stream->make_producer(), numbered_events(10));
+  const auto stream = open_impatient(place);
   const auto consumer = stream->make_consumer();
   const auto batch = receive_some(*consumer);
 
@@ -186,21 +192,14 @@ TEST_CASE("what is settled after its partition went to another consumer commits 
   const std::vector<Outcome> outcomes(batch.entries.size(), {Outcome::Verdict::conflict, {}});
   static_cast<void>(consumer->settle(batch, outcomes));
   REQUIRE(place.committed(0).offset < 0);
-  REQUIRE(eventually([&] {
-    return other->settle(taken_over, {std::vector<Outcome>(10, {Outcome::Verdict::stored, {}})})
-        .has_value();
-  }));
+  settle_at_last(*other, taken_over, std::vector<Outcome>(10, {Outcome::Verdict::stored, {}}));
   expect_account(*stream, {.stored = 10}, 0);
 }
 
 TEST_CASE(
     "a batch can be held for longer than the poll interval, while the consumer says it lives") {
   KafkaPlace place;
-  place.options().cluster.partitions = 1;
-  place.options().cluster.properties = {{"session.timeout.ms", "6000"},
-                                        {"max.poll.interval.ms", "6000"}};
-  const auto stream = place.open();
-  deliver(*stream->make_producer(), numbered_events(10));
+  const auto stream = open_impatient(place);
   const auto consumer = stream->make_consumer();
   const auto batch = receive_some(*consumer);
   const auto begin = std::chrono::steady_clock::now();

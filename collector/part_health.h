@@ -1,0 +1,42 @@
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "shared/observe/health.h"
+#include "shared/observe/logging.h"
+
+namespace tributary::collector {
+
+// Whether one part of a pipeline works, as the part itself says; each change is a line of the log.
+// Any thread.
+class PartHealth {
+ public:
+  PartHealth(std::string_view component, std::string pipeline)
+      : component_(component), pipeline_(std::move(pipeline)) {}
+
+  void down(std::string detail) {
+    const std::lock_guard lock(mutex_);
+    if (check_.up) log_error(component_, detail, {{"pipeline", pipeline_}});
+    check_ = {.up = false, .detail = std::move(detail)};
+  }
+  void up() {
+    const std::lock_guard lock(mutex_);
+    if (!check_.up) log_info(component_, "works again", {{"pipeline", pipeline_}});
+    check_ = {};
+  }
+  [[nodiscard]] HealthCheck check() const {
+    const std::lock_guard lock(mutex_);
+    return check_;
+  }
+
+ private:
+  const std::string_view component_;
+  const std::string pipeline_;
+  mutable std::mutex mutex_;
+  HealthCheck check_;
+};
+
+}  // namespace tributary::collector
