@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <thread>
 
 #include "collector/api/operations.h"
 #include "collector/api/query.h"
@@ -13,6 +12,7 @@
 #include "collector/persister.h"
 #include "collector/pipeline.h"
 #include "shared/base/id.h"
+#include "shared/base/thread.h"
 #include "shared/observe/logging.h"
 
 namespace tributary::collector {
@@ -73,9 +73,10 @@ class RunningCollector final : public Collector {
     server_.stop();
     if (http_ingest_) http_ingest_->stop();
     const bool drained = drain(time);
-    std::vector<std::jthread> stopping;
+    std::vector<Thread> stopping;
     stopping.reserve(persisters_.size());
-    for (auto& persister : persisters_) stopping.emplace_back([&] { persister->stop(); });
+    for (auto& persister : persisters_)
+      stopping.emplace_back("stop", [&](const auto&) { persister->stop(); });
     return drained;
   }
 
@@ -180,7 +181,7 @@ class RunningCollector final : public Collector {
     };
     while (std::ranges::any_of(all_, lags)) {
       if (clock_.monotonic() >= deadline) return false;
-      std::this_thread::sleep_for(kDrainLook);
+      sleep_for(kDrainLook);
     }
     return true;
   }

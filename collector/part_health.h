@@ -1,10 +1,10 @@
 #pragma once
 
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "shared/base/mutex.h"
 #include "shared/observe/health.h"
 #include "shared/observe/logging.h"
 
@@ -18,25 +18,25 @@ class PartHealth {
       : component_(component), pipeline_(std::move(pipeline)) {}
 
   void down(std::string detail) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (check_.up) log_error(component_, detail, {{"pipeline", pipeline_}});
     check_ = {.up = false, .detail = std::move(detail)};
   }
   void up() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!check_.up) log_info(component_, "works again", {{"pipeline", pipeline_}});
     check_ = {};
   }
   [[nodiscard]] HealthCheck check() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return check_;
   }
 
  private:
   const std::string_view component_;
   const std::string pipeline_;
-  mutable std::mutex mutex_;
-  HealthCheck check_;
+  mutable Mutex mutex_;
+  HealthCheck check_ TRIBUTARY_GUARDED_BY(mutex_);
 };
 
 }  // namespace tributary::collector

@@ -1,7 +1,6 @@
 #include "collector/persister.h"
 
 #include <deque>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "collector/store_writer.h"
 #include "shared/base/backoff.h"
 #include "shared/base/bounded_queue.h"
+#include "shared/base/thread.h"
 #include "shared/event/codec.h"
 #include "shared/observe/logging.h"
 
@@ -103,8 +103,9 @@ class PersisterThreads final : public Persister {
                                          "Records of a persisted batch", {1, 10, 100, 1000, 5000},
                                          {{"pipeline", pipeline.config.name}})),
         health_(kComponent, pipeline.config.name) {
-    write_thread_ = std::jthread([this](const std::stop_token& stop) { write_all(stop); });
-    read_thread_ = std::jthread([this](const std::stop_token& stop) { read_all(stop); });
+    write_thread_ =
+        Thread("persist-write", [this](const std::stop_token& stop) { write_all(stop); });
+    read_thread_ = Thread("persist-read", [this](const std::stop_token& stop) { read_all(stop); });
   }
 
   ~PersisterThreads() override { PersisterThreads::stop(); }
@@ -261,8 +262,8 @@ class PersisterThreads final : public Persister {
 
   PartHealth health_;              // of reading and settling
   std::stop_source nothing_more_;  // will be read
-  std::jthread write_thread_;
-  std::jthread read_thread_;
+  Thread write_thread_;
+  Thread read_thread_;
 };
 
 }  // namespace

@@ -194,7 +194,7 @@ bool StoreWriter::append_dead_letter(const Work& work, std::size_t index) {
 
 // False when a stop was asked for.
 bool StoreWriter::pause(const std::stop_token& stop, std::chrono::milliseconds time) {
-  std::unique_lock lock(pause_mutex_);
+  MutexLock lock(pause_mutex_);
   paused_.wait_for(lock, stop, time, [] { return false; });
   return !stop.stop_requested();
 }

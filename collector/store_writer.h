@@ -1,8 +1,6 @@
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -13,6 +11,7 @@
 #include "collector/pipeline.h"
 #include "collector/stream/stream.h"
 #include "shared/base/clock.h"
+#include "shared/base/mutex.h"
 #include "shared/event/event.h"
 #include "shared/observe/health.h"
 #include "shared/observe/metrics.h"
@@ -71,8 +70,8 @@ class StoreWriter {
   Counter& retries_;
 
   PartHealth health_;
-  std::mutex pause_mutex_;
-  std::condition_variable_any paused_;
+  Mutex pause_mutex_;
+  Condition paused_;
 };
 
 }  // namespace tributary::collector

@@ -1,10 +1,10 @@
 #include "edge/agent.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "edge/source/json_text.h"
+#include "shared/base/random.h"
 #include "shared/base/version.h"
 #include "shared/observe/logging.h"
 
@@ -14,11 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* kComponent = "agent";
-
-std::uint64_t random_number() {
-  std::random_device source;
-  return (std::uint64_t{source()} << 32U) | source();
-}
 
 HttpServerOptions http_options(const std::vector<std::string>& listen) {
   HttpServerOptions options;
@@ -253,12 +248,12 @@ void Agent::observe_publisher() {
 }
 
 void Agent::start_threads() {
-  forwarding_ = std::jthread([this](const std::stop_token& stop) {
+  forwarding_ = Thread("publisher", [this](const std::stop_token& stop) {
     forwarder_->run(stop);
     forwarder_->finish(drain_);
   });
-  committing_ = std::jthread([this](const std::stop_token& stop) { committer_->run(stop); });
-  sampling_ = std::jthread([this](const std::stop_token& stop) { sampler_->run(stop); });
+  committing_ = Thread("committer", [this](const std::stop_token& stop) { committer_->run(stop); });
+  sampling_ = Thread("sampler", [this](const std::stop_token& stop) { sampler_->run(stop); });
 }
 
 bool Agent::done() const {

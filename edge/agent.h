@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "edge/buffer.h"
@@ -16,6 +15,7 @@
 #include "edge/sampler.h"
 #include "shared/base/clock.h"
 #include "shared/base/result.h"
+#include "shared/base/thread.h"
 #include "shared/http/server.h"
 #include "shared/io/file_system.h"
 #include "shared/observe/health.h"
@@ -76,9 +76,9 @@ class Agent {
   std::unique_ptr<HttpServer> http_;
   std::chrono::milliseconds drain_{0};
   bool stopped_ = false;
-  std::jthread forwarding_;
-  std::jthread committing_;
-  std::jthread sampling_;
+  Thread forwarding_;
+  Thread committing_;
+  Thread sampling_;
 };
 
 // The directories of pipelines' logs below `path`, by name; none when there is no such directory.

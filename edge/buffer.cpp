@@ -122,7 +122,7 @@ bool Buffer::pending() const {
 bool Buffer::commit() {
   if (clock_.monotonic() < commit_due()) return false;
   const auto committed = log_->commit();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!committed) {
     commit_due_ = clock_.monotonic() + backoff_.next();
     const auto why = committed.error().message();
@@ -141,7 +141,6 @@ bool Buffer::commit() {
   return true;
 }
 
-// The caller holds mutex_.
 void Buffer::tell_drops() {
   const auto dropped = log_->position(kPublisherCursor).dropped;
   if (dropped == dropped_) return;
@@ -155,7 +154,7 @@ void Buffer::tell_drops() {
 }
 
 std::chrono::nanoseconds Buffer::commit_due() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return commit_due_;
 }
 
@@ -194,7 +193,7 @@ std::optional<Timestamp> Buffer::oldest() const {
 }
 
 HealthCheck Buffer::health() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!trouble_.empty()) return {.up = false, .detail = "samples are not durable: " + trouble_};
   if (blocked_) return {.detail = "full: sampling waits for delivery", .warning = true};
   if (dropped_at_ && clock_.monotonic() - *dropped_at_ < kDropsTold) {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include "shared/base/backoff.h"
 #include "shared/base/bytes.h"
 #include "shared/base/clock.h"
+#include "shared/base/mutex.h"
 #include "shared/base/result.h"
 #include "shared/io/file_system.h"
 #include "shared/log/log.h"
@@ -84,7 +84,7 @@ class Buffer {
  private:
   Buffer(BufferOptions options, const Clock& clock, std::unique_ptr<Log> log);
   Taken refused(const Error& error);
-  void tell_drops();
+  void tell_drops() TRIBUTARY_REQUIRES(mutex_);
   [[nodiscard]] std::optional<Timestamp> oldest() const;
 
   const BufferOptions options_;
@@ -96,13 +96,15 @@ class Buffer {
   std::atomic<std::uint64_t> too_large_ = 0;
   std::atomic<bool> blocked_ = false;
 
-  mutable std::mutex mutex_;
-  Backoff backoff_;
-  std::chrono::nanoseconds commit_due_{};
-  std::string trouble_;                                 // of the last commit; empty: it went well
-  std::uint64_t dropped_ = 0;                           // of the oldest, when last looked at
-  std::optional<std::chrono::nanoseconds> dropped_at_;  // the last drop since the start
-  std::optional<std::chrono::nanoseconds> told_at_;     // the last line about drops
+  mutable Mutex mutex_;
+  Backoff backoff_ TRIBUTARY_GUARDED_BY(mutex_);
+  std::chrono::nanoseconds commit_due_ TRIBUTARY_GUARDED_BY(mutex_){};
+  std::string trouble_ TRIBUTARY_GUARDED_BY(mutex_);  // of the last commit; empty: it went well
+  std::uint64_t dropped_ TRIBUTARY_GUARDED_BY(mutex_) = 0;  // of the oldest, when last looked at
+  std::optional<std::chrono::nanoseconds> dropped_at_
+      TRIBUTARY_GUARDED_BY(mutex_);  // the last drop since the start
+  std::optional<std::chrono::nanoseconds> told_at_
+      TRIBUTARY_GUARDED_BY(mutex_);  // the last line about drops
 };
 
 }  // namespace tributary::edge

@@ -17,12 +17,12 @@ Committer::Committer(std::vector<Buffer*> buffers, const Clock& clock,
 
 void Committer::appended(Buffer& buffer) {
   if (every_ == 0ms && buffer.commit()) return committed_();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!std::exchange(dirty_, true)) something_.notify_one();
 }
 
 void Committer::hurry() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   dirty_ = hurry_ = true;
   something_.notify_one();
 }
@@ -30,13 +30,14 @@ void Committer::hurry() {
 void Committer::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     {
-      std::unique_lock lock(mutex_);
-      something_.wait(lock, stop, [this] { return dirty_; });
-      something_.wait_for(lock, stop, every_, [this] { return hurry_; });
+      MutexLock lock(mutex_);
+      something_.wait(lock, stop, [this]() TRIBUTARY_REQUIRES(mutex_) { return dirty_; });
+      something_.wait_for(lock, stop, every_,
+                          [this]() TRIBUTARY_REQUIRES(mutex_) { return hurry_; });
       dirty_ = hurry_ = false;
     }
     if (commit_all()) continue;
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     something_.wait_for(lock, stop, until_due(), [] { return false; });
     dirty_ = true;
   }

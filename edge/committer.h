@@ -1,14 +1,13 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <stop_token>
 #include <vector>
 
 #include "edge/buffer.h"
 #include "shared/base/clock.h"
+#include "shared/base/mutex.h"
 
 namespace tributary::edge {
 
@@ -39,10 +38,10 @@ class Committer {
   const std::chrono::milliseconds every_;
   const std::function<void()> committed_;
 
-  std::mutex mutex_;
-  std::condition_variable_any something_;
-  bool dirty_ = false;
-  bool hurry_ = false;
+  Mutex mutex_;
+  Condition something_;
+  bool dirty_ TRIBUTARY_GUARDED_BY(mutex_) = false;
+  bool hurry_ TRIBUTARY_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace tributary::edge

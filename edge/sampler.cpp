@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "shared/base/mutex.h"
 #include "shared/observe/logging.h"
 
 namespace tributary::edge {
@@ -63,7 +64,7 @@ void Sampler::take(Entry& entry, nanoseconds now) {
   switch (entry.feed.buffer->take(*entry.held)) {
     case Buffer::Taken::yes: {
       committer_.appended(*entry.feed.buffer);
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       ++entry.status.samples;
       break;
     }
@@ -85,7 +86,7 @@ void Sampler::take(Entry& entry, nanoseconds now) {
 
 bool Sampler::sample(Entry& entry) {
   auto reading = entry.feed.sensor->sample(clock_.now());
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto& status = entry.status;
   status.failing = !reading;
   if (reading) {
@@ -102,7 +103,7 @@ bool Sampler::sample(Entry& entry) {
 
 void Sampler::schedule(Entry& entry, nanoseconds now) {
   const auto interval = entry.feed.sensor->interval();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!interval) {
     entry.status.ended = true;
     log_info("sampler", "the recording was read",
@@ -124,25 +125,25 @@ void Sampler::schedule(Entry& entry, nanoseconds now) {
 }
 
 void Sampler::run(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
+  Mutex mutex;
+  Condition stopped;
   while (!stop.stop_requested()) {
     const auto due = step();
     if (!due) return;
     const auto wait = *due - clock_.monotonic();
     if (wait <= 0ns) continue;
-    std::unique_lock lock(mutex);
+    MutexLock lock(mutex);
     stopped.wait_for(lock, stop, wait, [] { return false; });
   }
 }
 
 Sampler::SensorStatus Sampler::status(std::size_t sensor) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return entries_.at(sensor)->status;
 }
 
 bool Sampler::finished() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::ranges::all_of(entries_, [](const auto& entry) { return entry->status.ended; });
 }
 

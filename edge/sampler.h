@@ -1,10 +1,8 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -14,6 +12,7 @@
 #include "edge/committer.h"
 #include "edge/source/sensor.h"
 #include "shared/base/clock.h"
+#include "shared/base/mutex.h"
 #include "shared/observe/health.h"
 
 namespace tributary::edge {
@@ -75,7 +74,7 @@ class Sampler {
   std::vector<Entry*> heap_;  // those that have not ended, the first due on top
   Committer& committer_;
   const Clock& clock_;
-  mutable std::mutex mutex_;  // guards every Entry::status
+  mutable Mutex mutex_;  // guards every Entry::status
 };
 
 }  // namespace tributary::edge

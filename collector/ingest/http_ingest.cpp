@@ -5,11 +5,11 @@
 #include <deque>
 #include <list>
 #include <map>
-#include <thread>
 #include <vector>
 
 #include "collector/ingest/intake.h"
 #include "shared/base/bounded_queue.h"
+#include "shared/base/thread.h"
 #include "shared/event/json.h"
 #include "shared/http/problem.h"
 
@@ -91,7 +91,7 @@ class HttpIngestThread final : public HttpIngest {
     };
     server.route("POST", "/ingest", handler);
     server.route("POST", "/ingest/{pipeline}", handler);
-    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+    thread_ = Thread("http-ingest", [this](const std::stop_token& stop) { run(stop); });
   }
 
   ~HttpIngestThread() override { HttpIngestThread::stop(); }
@@ -307,7 +307,7 @@ class HttpIngestThread final : public HttpIngest {
   std::atomic<std::size_t> bytes_ = 0;  // of the requests that wait or are under way
   std::list<Job> jobs_;                 // their addresses are the tokens
   std::list<Job> abandoned_;
-  std::jthread thread_;
+  Thread thread_;
 };
 
 }  // namespace

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <mutex>
-#include <thread>
 #include <vector>
 
 #include "collector/ingest/intake.h"
+#include "shared/base/mutex.h"
+#include "shared/base/thread.h"
 #include "shared/event/json.h"
 #include "shared/mqtt/client.h"
 #include "shared/mqtt/url.h"
@@ -117,7 +117,7 @@ class MqttIngestThread final : public MqttIngest {
       doors_.emplace(name, make_door(Intake(*pipeline, clock), name, metrics));
     }
     tell_health();
-    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+    thread_ = Thread("mqtt-ingest", [this](const std::stop_token& stop) { run(stop); });
   }
 
   ~MqttIngestThread() override { MqttIngestThread::stop(); }
@@ -132,7 +132,7 @@ class MqttIngestThread final : public MqttIngest {
   }
 
   HealthCheck health() const override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return health_;
   }
 
@@ -271,7 +271,7 @@ class MqttIngestThread final : public MqttIngest {
     hold();
     collect(door);
     if (clock_.monotonic() - taking_since_ < kRefusedShown) return;
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     health_ = {.up = false,
                .detail = "messages wait with the broker: the stream " + door.name +
                          " takes no records (it is full, or its disk fails)"};
@@ -322,7 +322,7 @@ class MqttIngestThread final : public MqttIngest {
                .detail = "the broker speaks MQTT 3.1.1: it carries no receipts",
                .warning = true};
     }
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     health_ = std::move(check);
   }
 
@@ -344,9 +344,9 @@ class MqttIngestThread final : public MqttIngest {
   Counter& receipts_;
   Counter& forbidden_;
 
-  mutable std::mutex mutex_;
-  HealthCheck health_;
-  std::jthread thread_;
+  mutable Mutex mutex_;
+  HealthCheck health_ TRIBUTARY_GUARDED_BY(mutex_);
+  Thread thread_;
 };
 
 }  // namespace
@@ -354,7 +354,8 @@ class MqttIngestThread final : public MqttIngest {
 Result<std::unique_ptr<MqttIngest>> MqttIngest::start(const Config::Mqtt& config,
                                                       std::span<Pipeline* const> pipelines,
                                                       Stream& unrouted, const Clock& clock,
-                                                      Metrics& metrics) {
+                                                      Metrics& metrics,
+                                                      const MqttClientFactory& make_client) {
   MqttOptions options = config.options;
   options.clean_start = false;
   options.session_expiry = config.share.empty() ? std::chrono::seconds(7 * 24h) : 120s;
@@ -363,7 +364,7 @@ Result<std::unique_ptr<MqttIngest>> MqttIngest::start(const Config::Mqtt& config
       {.topic = config.share.empty() ? filter : "$share/" + config.share + "/" + filter,
        .qos = 1,
        .retain_as_published = true}};
-  TRIBUTARY_ASSIGN(auto client, MqttClient::create(std::move(options)));
+  TRIBUTARY_ASSIGN(auto client, make_client(std::move(options)));
   return std::make_unique<MqttIngestThread>(config, std::move(client), pipelines, unrouted, clock,
                                             metrics);
 }

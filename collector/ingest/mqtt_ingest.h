@@ -8,6 +8,7 @@
 #include "collector/config.h"
 #include "collector/pipeline.h"
 #include "shared/base/clock.h"
+#include "shared/mqtt/client.h"
 #include "shared/observe/health.h"
 #include "shared/observe/metrics.h"
 
@@ -21,10 +22,10 @@ class MqttIngest {
  public:
   // `unrouted` takes what belongs to no pipeline. All must outlive this. Starts its thread; failing
   // to reach the broker is no failure.
-  static Result<std::unique_ptr<MqttIngest>> start(const Config::Mqtt& config,
-                                                   std::span<Pipeline* const> pipelines,
-                                                   Stream& unrouted, const Clock& clock,
-                                                   Metrics& metrics);
+  static Result<std::unique_ptr<MqttIngest>> start(
+      const Config::Mqtt& config, std::span<Pipeline* const> pipelines, Stream& unrouted,
+      const Clock& clock, Metrics& metrics,
+      const MqttClientFactory& make_client = MqttClient::create);
   virtual ~MqttIngest() = default;  // stop()
 
   // Finishes the batch under way, unless the stream can't take it, and disconnects. What is not

@@ -202,7 +202,7 @@ std::optional<MongodbClient> MongodbClients::try_take() {
 }
 
 std::string MongodbClients::problem() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (reachable_) return {};
   return "MongoDB " + target_.where + ": no primary can be reached: " + last_failure_;
 }
@@ -211,7 +211,7 @@ void MongodbClients::topology_changed(const mongoc_apm_topology_changed_t* event
   auto& self = *static_cast<MongodbClients*>(mongoc_apm_topology_changed_get_context(event));
   const bool reachable = mongoc_topology_description_has_writable_server(
       mongoc_apm_topology_changed_get_new_description(event));
-  const std::lock_guard lock(self.mutex_);
+  const MutexLock lock(self.mutex_);
   self.reachable_ = reachable;
 }
 
@@ -219,7 +219,7 @@ void MongodbClients::heartbeat_failed(const mongoc_apm_server_heartbeat_failed_t
   auto& self = *static_cast<MongodbClients*>(mongoc_apm_server_heartbeat_failed_get_context(event));
   bson_error_t why{};
   mongoc_apm_server_heartbeat_failed_get_error(event, &why);
-  const std::lock_guard lock(self.mutex_);
+  const MutexLock lock(self.mutex_);
   self.last_failure_ = why.message;
 }
 

@@ -4,11 +4,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "shared/base/mutex.h"
 #include "shared/base/result.h"
 
 namespace tributary::collector {
@@ -103,9 +103,9 @@ class MongodbClients {
   static void heartbeat_failed(const mongoc_apm_server_heartbeat_failed_t* event);
 
   const MongodbTarget& target_;
-  mutable std::mutex mutex_;
-  bool reachable_ = false;
-  std::string last_failure_ = "no server has answered yet";
+  mutable Mutex mutex_;
+  bool reachable_ TRIBUTARY_GUARDED_BY(mutex_) = false;
+  std::string last_failure_ TRIBUTARY_GUARDED_BY(mutex_) = "no server has answered yet";
   Mongodb<mongoc_client_pool_t> pool_;  // last: its threads tell of the servers until it is gone
 };
 

@@ -211,7 +211,7 @@ Result<MongodbReader::Plan> MongodbReader::plan(const Query& query) const {
 
 Result<std::vector<std::string>> MongodbReader::index_names(const MongodbClient& client) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!index_names_.empty()) return index_names_;
   }
   TRIBUTARY_ASSIGN(auto found, layout_.inspect(client, target_));
@@ -219,13 +219,13 @@ Result<std::vector<std::string>> MongodbReader::index_names(const MongodbClient&
   if (!found.complete()) {
     TRIBUTARY_ASSIGN(found, layout_.prepare(client, target_));
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   index_names_ = found.names;
   return index_names_;
 }
 
 void MongodbReader::forget_index_names() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   index_names_.clear();
 }
 

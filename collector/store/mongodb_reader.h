@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "collector/store/mongodb_codec.h"
 #include "collector/store/mongodb_layout.h"
 #include "collector/store/store.h"
+#include "shared/base/mutex.h"
 
 namespace tributary::collector {
 
@@ -40,8 +40,9 @@ class MongodbReader {
   MongodbClients& clients_;
   const std::chrono::milliseconds query_time_;
 
-  std::mutex mutex_;
-  std::vector<std::string> index_names_;  // as layout_.indexes(); empty: not known
+  Mutex mutex_;
+  std::vector<std::string> index_names_
+      TRIBUTARY_GUARDED_BY(mutex_);  // as layout_.indexes(); empty: not known
 };
 
 }  // namespace tributary::collector

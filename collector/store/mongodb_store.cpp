@@ -1,12 +1,11 @@
 #include "collector/store/mongodb_store.h"
 
-#include <mutex>
-
 #include "collector/store/mongodb_client.h"
 #include "collector/store/mongodb_codec.h"
 #include "collector/store/mongodb_layout.h"
 #include "collector/store/mongodb_reader.h"
 #include "collector/store/mongodb_writer.h"
+#include "shared/base/mutex.h"
 
 namespace tributary::collector {
 namespace {
@@ -45,7 +44,7 @@ class MongodbStore final : public Store {
 
   std::vector<Outcome> write(std::span<const Event> events) override {
     auto [outcomes, problem] = writer_->write(events);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     write_problem_ = std::move(problem);
     if (write_problem_.empty()) query_problem_.clear();
     return std::move(outcomes);
@@ -53,7 +52,7 @@ class MongodbStore final : public Store {
 
   Result<Page> query(const Query& query) override {
     auto page = reader_->query(query);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (page) query_problem_.clear();
     if (!page && page.error() != errc::invalid_argument && page.error() != errc::timed_out) {
       query_problem_ = page.error().message();
@@ -64,7 +63,7 @@ class MongodbStore final : public Store {
 
   HealthCheck health() const override {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       for (const auto& problem : {write_problem_, query_problem_}) {
         if (!problem.empty()) return {.up = false, .detail = problem};
       }
@@ -84,9 +83,11 @@ class MongodbStore final : public Store {
   std::unique_ptr<MongodbWriter> writer_;
   std::unique_ptr<MongodbReader> reader_;
 
-  mutable std::mutex mutex_;
-  std::string write_problem_;  // why the last write failed; empty when it didn't
-  std::string query_problem_;  // the same of queries, until anything works again
+  mutable Mutex mutex_;
+  std::string write_problem_
+      TRIBUTARY_GUARDED_BY(mutex_);  // why the last write failed; empty when it didn't
+  std::string query_problem_
+      TRIBUTARY_GUARDED_BY(mutex_);  // the same of queries, until anything works again
 };
 
 }  // namespace

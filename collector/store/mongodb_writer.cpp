@@ -1,9 +1,10 @@
 #include "collector/store/mongodb_writer.h"
 
 #include <algorithm>
-#include <mutex>
 #include <optional>
-#include <thread>
+
+#include "shared/base/mutex.h"
+#include "shared/base/thread.h"
 
 namespace tributary::collector {
 namespace {
@@ -54,15 +55,16 @@ struct MongodbWriter::Batch {
   std::vector<Range> bulks;
   std::atomic<std::size_t> next_bulk = 0;
 
-  std::mutex mutex;
-  std::optional<Error> failure;  // the first; nothing more is begun after it
+  Mutex mutex;
+  std::optional<Error> failure
+      TRIBUTARY_GUARDED_BY(mutex);  // the first; nothing more is begun after it
 
-  bool failed() {
-    const std::lock_guard lock(mutex);
-    return failure.has_value();
+  std::optional<Error> first_failure() {
+    const MutexLock lock(mutex);
+    return failure;
   }
   void fail(const Error& error) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (!failure) failure = error;
   }
 };
@@ -70,7 +72,6 @@ struct MongodbWriter::Batch {
 MongodbWriter::MongodbWriter(const MongodbTarget& target, const MongodbCodec& codec,
                              const MongodbLayout& layout, MongodbClients& clients)
     : target_(target),
-      codec_(codec),
       layout_(layout),
       clients_(clients),
       first_lane_(target, codec, layout),
@@ -87,16 +88,18 @@ MongodbWriter::Written MongodbWriter::write(std::span<const Event> events) {
   batch.outcomes.resize(events.size());
   if (const auto client = prepare()) {
     const auto second = batch.bulks.size() > 1 ? clients_.try_take() : std::nullopt;
-    std::jthread other;
-    if (second) other = std::jthread([&] { write_bulks(batch, second_lane_, *second); });
+    Thread other;
+    if (second)
+      other =
+          Thread("mongodb-write", [&](const auto&) { write_bulks(batch, second_lane_, *second); });
     write_bulks(batch, first_lane_, *client);
   } else {
     batch.fail(client.error());
   }
   Written written{.outcomes = std::move(batch.outcomes), .problem = {}};
-  if (batch.failure) {
+  if (const auto failure = batch.first_failure()) {
     checked_ = {};
-    written.problem = batch.failure->message();
+    written.problem = failure->message();
     for (auto& outcome : written.outcomes) {
       if (outcome.verdict == Outcome::Verdict::retry && outcome.detail.empty()) {
         outcome.detail = written.problem;
@@ -122,7 +125,7 @@ Result<MongodbClient> MongodbWriter::prepare() {
 
 void MongodbWriter::write_bulks(Batch& batch, MongodbBulkWriter& lane,
                                 const MongodbClient& client) {
-  while (!batch.failed()) {
+  while (!batch.first_failure()) {
     const auto number = batch.next_bulk++;
     if (number >= batch.bulks.size()) return;
     const auto [begin, end] = batch.bulks[number];

@@ -43,7 +43,6 @@ class MongodbWriter {
                          const std::vector<Outcome>& outcomes);
 
   const MongodbTarget& target_;
-  const MongodbCodec& codec_;
   const MongodbLayout& layout_;
   MongodbClients& clients_;
   MongodbBulkWriter first_lane_;

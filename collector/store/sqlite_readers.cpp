@@ -152,19 +152,19 @@ Result<Page> SqliteReaders::query(const Query& query) {
 }
 
 void SqliteReaders::use(std::optional<FileIdentity> file) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   idle_.clear();
   identity_ = file;
 }
 
 void SqliteReaders::close_idle() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   idle_.clear();
 }
 
 Result<void> SqliteReaders::still_there() const {
   const auto found = FileIdentity::of(file_);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (found && found == identity_) return {};
   return fail(errc::unavailable, file_.string() + " was moved, deleted or replaced while in use");
 }
@@ -173,9 +173,10 @@ Result<std::unique_ptr<SqliteReaders::Reader>> SqliteReaders::acquire() {
   TRIBUTARY_TRY(still_there());
   std::unique_ptr<Reader> reader;
   {
-    std::unique_lock lock(mutex_);
-    const bool free = given_back_.wait_for(lock, limits_.connection_wait,
-                                           [this] { return in_use_ < kConnectionsMax; });
+    MutexLock lock(mutex_);
+    const bool free = given_back_.wait_for(
+        lock, limits_.connection_wait,
+        [this]() TRIBUTARY_REQUIRES(mutex_) { return in_use_ < kConnectionsMax; });
     if (!free) {
       return fail(errc::unavailable, "all " + std::to_string(kConnectionsMax) + " connections of " +
                                          file_.string() +
@@ -205,7 +206,7 @@ Result<std::unique_ptr<SqliteReaders::Reader>> SqliteReaders::acquire() {
 }
 
 void SqliteReaders::give_back(std::unique_ptr<Reader> reader) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --in_use_;
   if (reader) idle_.push_back(std::move(reader));
   given_back_.notify_one();

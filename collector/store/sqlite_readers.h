@@ -1,12 +1,11 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 
 #include "collector/store/sqlite_layout.h"
 #include "collector/store/store.h"
+#include "shared/base/mutex.h"
 
 namespace tributary::collector {
 
@@ -49,11 +48,11 @@ class SqliteReaders {
   const Schema& schema_;
   const Limits limits_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable given_back_;
-  std::vector<std::unique_ptr<Reader>> idle_;
-  std::size_t in_use_ = 0;
-  std::optional<FileIdentity> identity_;
+  mutable Mutex mutex_;
+  Condition given_back_;
+  std::vector<std::unique_ptr<Reader>> idle_ TRIBUTARY_GUARDED_BY(mutex_);
+  std::size_t in_use_ TRIBUTARY_GUARDED_BY(mutex_) = 0;
+  std::optional<FileIdentity> identity_ TRIBUTARY_GUARDED_BY(mutex_);
 };
 
 }  // namespace tributary::collector

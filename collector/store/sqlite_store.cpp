@@ -3,10 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <mutex>
-
 #include "collector/store/sqlite_readers.h"
 #include "collector/store/sqlite_writer.h"
+#include "shared/base/mutex.h"
 
 namespace tributary::collector {
 namespace {
@@ -59,13 +58,13 @@ class SqliteStore final : public Store {
   }
 
   void down(std::string why) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     problem_ = std::move(why);
   }
 
   std::vector<Outcome> write(std::span<const Event> events) override {
     auto outcomes = try_write(events);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     problem_ = outcomes ? std::string() : outcomes.error().message();
     if (outcomes) return std::move(*outcomes);
     return {events.size(), Outcome{.verdict = Outcome::Verdict::retry, .detail = problem_}};
@@ -75,7 +74,7 @@ class SqliteStore final : public Store {
 
   HealthCheck health() const override {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (!problem_.empty()) return {.up = false, .detail = problem_};
     }
     if (const auto there = readers_.still_there(); !there) {
@@ -108,8 +107,9 @@ class SqliteStore final : public Store {
   std::unique_ptr<SqliteWriter> writer_;  // of the thread that writes; none after a failure
   SqliteReaders readers_;                 // closed before the writer: the last one tidies up
 
-  mutable std::mutex mutex_;
-  std::string problem_;  // why the last write failed; empty when it didn't
+  mutable Mutex mutex_;
+  std::string problem_
+      TRIBUTARY_GUARDED_BY(mutex_);  // why the last write failed; empty when it didn't
 };
 
 }  // namespace

@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kRetryLeast{10};
 constexpr std::chrono::milliseconds kRetryMost{2000};
-constexpr std::chrono::milliseconds kWaitMost = std::chrono::hours(1);  // a clock can add it up
 
 }  // namespace
 
@@ -19,27 +18,27 @@ Committer::Committer(Log& log, RejectedCount* rejected)
     : log_(log),
       rejected_(rejected),
       durable_(log.stats().committed.value),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      thread_("committer", [this](const std::stop_token& stop) { run(stop); }) {}
 
 void Committer::wake() {
   if (appended_.exchange(true)) return;
   // The lock: the committer must not miss this between its look at appended_ and its wait.
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
   }
   work_.notify_one();
 }
 
 Sequence Committer::wait_durable(Sequence wanted, std::chrono::milliseconds time) const {
   if (durable() < wanted && time.count() > 0) {
-    std::unique_lock lock(mutex_);
-    published_.wait_for(lock, std::min(time, kWaitMost), [&] { return durable() >= wanted; });
+    MutexLock lock(mutex_);
+    published_.wait_for(lock, time, [&] { return durable() >= wanted; });
   }
   return durable();
 }
 
 std::optional<std::string> Committer::failure() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return failure_;
 }
 
@@ -47,7 +46,7 @@ void Committer::run(const std::stop_token& stop) {
   Backoff backoff(kRetryLeast, kRetryMost);
   while (!stop.stop_requested()) {
     {
-      std::unique_lock lock(mutex_);
+      MutexLock lock(mutex_);
       if (!work_.wait(lock, stop, [this] { return appended_.load(); })) return;
     }
     appended_ = false;
@@ -59,7 +58,7 @@ void Committer::run(const std::stop_token& stop) {
     }
     set_failure(result.error().message());
     appended_ = true;
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     work_.wait_for(lock, stop, backoff.next(), [] { return false; });
   }
 }
@@ -74,14 +73,14 @@ Result<void> Committer::commit() {
 
 void Committer::publish(Sequence through) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     durable_.store(through.value, std::memory_order_release);
   }
   published_.notify_all();
 }
 
 void Committer::set_failure(std::optional<std::string> reason) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (reason && !failure_) log_error("stream", "records wait for the disk: " + *reason);
   if (!reason && failure_) log_info("stream", "the disk takes records again");
   failure_ = std::move(reason);

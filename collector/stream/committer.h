@@ -2,16 +2,15 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <thread>
 
 #include "collector/stream/rejected_count.h"
+#include "shared/base/mutex.h"
 #include "shared/base/sequence.h"
+#include "shared/base/thread.h"
 #include "shared/log/log.h"
 
 namespace tributary::collector {
@@ -49,12 +48,12 @@ class Committer {
   std::atomic<bool> appended_ = false;  // since the last commit began
   std::atomic<std::uint64_t> durable_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable_any work_;           // appended_ became true
-  mutable std::condition_variable published_;  // durable_ grew
-  std::optional<std::string> failure_;
+  mutable Mutex mutex_;
+  Condition work_;               // appended_ became true
+  mutable Condition published_;  // durable_ grew
+  std::optional<std::string> failure_ TRIBUTARY_GUARDED_BY(mutex_);
 
-  std::jthread thread_;  // last: it uses the rest
+  Thread thread_;  // last: it uses the rest
 };
 
 }  // namespace tributary::collector

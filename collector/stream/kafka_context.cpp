@@ -16,36 +16,36 @@ void add_sentence(std::string& to, const std::string& sentence) {
 }  // namespace
 
 void KafkaHealth::set(const std::string& part, HealthCheck check) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   parts_.insert_or_assign(part, std::move(check));
 }
 
 void KafkaHealth::up(const std::string& part) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   parts_.erase(part);
 }
 
 void KafkaHealth::note(std::string text) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (std::ranges::find(notes_, text) != notes_.end()) return;
   if (notes_.size() == kNotesMax) notes_.erase(notes_.begin());
   notes_.push_back(std::move(text));
 }
 
 bool KafkaHealth::is_down(const std::string& part) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = parts_.find(part);
   return found != parts_.end() && !found->second.up;
 }
 
 std::string KafkaHealth::detail(const std::string& part) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = parts_.find(part);
   return found == parts_.end() ? std::string() : found->second.detail;
 }
 
 HealthCheck KafkaHealth::check() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   HealthCheck all;
   for (const auto& [part, check] : parts_) {
     if (!check.up) add_sentence(all.detail, check.detail);

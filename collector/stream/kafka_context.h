@@ -2,12 +2,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -16,6 +14,7 @@
 #include "collector/stream/kafka_figures.h"
 #include "collector/stream/kafka_stream.h"
 #include "shared/base/clock.h"
+#include "shared/base/mutex.h"
 #include "shared/observe/health.h"
 #include "shared/observe/log_limiter.h"
 #include "shared/observe/metrics.h"
@@ -39,9 +38,10 @@ class KafkaHealth {
  private:
   void set(const std::string& part, HealthCheck check);
 
-  mutable std::mutex mutex_;
-  std::map<std::string, HealthCheck> parts_;  // those that aren't simply up
-  std::vector<std::string> notes_;
+  mutable Mutex mutex_;
+  std::map<std::string, HealthCheck> parts_
+      TRIBUTARY_GUARDED_BY(mutex_);  // those that aren't simply up
+  std::vector<std::string> notes_ TRIBUTARY_GUARDED_BY(mutex_);
 };
 
 // One of the stream's two topics, as the keeper last saw it. Any thread.
@@ -58,22 +58,22 @@ class KafkaAlarm {
  public:
   void ring() {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       ringing_ = true;
     }
     rung_.notify_all();
   }
   // Until somebody rings, the time is over or a stop is asked for. Whether somebody rang.
   bool wait(const std::stop_token& stop, std::chrono::milliseconds time) {
-    std::unique_lock lock(mutex_);
-    rung_.wait_for(lock, stop, time, [this] { return ringing_; });
+    MutexLock lock(mutex_);
+    rung_.wait_for(lock, stop, time, [this]() TRIBUTARY_REQUIRES(mutex_) { return ringing_; });
     return std::exchange(ringing_, false);
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable_any rung_;
-  bool ringing_ = false;
+  Mutex mutex_;
+  Condition rung_;
+  bool ringing_ TRIBUTARY_GUARDED_BY(mutex_) = false;
 };
 
 // What all parts of one Kafka stream share.

@@ -49,7 +49,7 @@ Result<std::vector<DeadLetter>> KafkaDeadLetters::list(std::uint64_t after, std:
   std::vector<DeadLetter> letters;
   if (most == 0 || after > INT64_MAX) return letters;
   TRIBUTARY_TRY(wait_for_topic());
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!reader_) {
     TRIBUTARY_ASSIGN(reader_, KafkaReader::open(context_, context_.options.group + ".account"));
   }

@@ -2,11 +2,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "collector/stream/kafka_reader.h"
 #include "collector/stream/stream.h"
+#include "shared/base/mutex.h"
 
 namespace tributary::collector {
 
@@ -22,8 +22,8 @@ class KafkaDeadLetters {
   [[nodiscard]] Result<void> wait_for_topic() const;
 
   KafkaContext& context_;
-  std::mutex mutex_;
-  std::unique_ptr<KafkaReader> reader_;  // null until somebody asks
+  Mutex mutex_;
+  std::unique_ptr<KafkaReader> reader_ TRIBUTARY_GUARDED_BY(mutex_);  // null until somebody asks
 };
 
 }  // namespace tributary::collector

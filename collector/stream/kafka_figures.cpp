@@ -5,12 +5,12 @@
 namespace tributary::collector {
 
 void KafkaFigures::set_lags(std::map<std::int32_t, std::uint64_t> lags) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   lags_ = std::move(lags);
 }
 
 double KafkaFigures::lag(std::int32_t partition) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = lags_.find(partition);
   return found == lags_.end() ? 0 : static_cast<double>(found->second);
 }

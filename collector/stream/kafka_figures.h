@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "shared/base/mutex.h"
 #include "shared/observe/metrics.h"
 
 namespace tributary::collector {
@@ -24,8 +24,8 @@ class KafkaFigures {
   [[nodiscard]] double lag(std::int32_t partition) const;  // 0 for one that isn't known
 
  private:
-  mutable std::mutex mutex_;
-  std::map<std::int32_t, std::uint64_t> lags_;
+  mutable Mutex mutex_;
+  std::map<std::int32_t, std::uint64_t> lags_ TRIBUTARY_GUARDED_BY(mutex_);
 };
 
 // Shows the queue, from now on.

@@ -43,7 +43,7 @@ std::string login(const KafkaOptions& cluster) {
 KafkaKeeper::KafkaKeeper(KafkaContext& context, std::function<void()> topics_seen)
     : context_(context),
       topics_seen_(std::move(topics_seen)),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      thread_("kafka-keeper", [this](const std::stop_token& stop) { run(stop); }) {}
 
 void KafkaKeeper::run(const std::stop_token& stop) {
   auto client =
@@ -90,13 +90,13 @@ Result<void> KafkaKeeper::look_after(KafkaClient& client, KafkaAccount& account)
   }
   std::uint64_t asked = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     asked = asked_;
   }
   auto reading = account.read();
   if (!reading) return std::unexpected(std::move(reading).error());
   show(*reading);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   reading_ = reading->account;
   read_at_ = now;
   answered_ = asked;
@@ -128,20 +128,21 @@ void KafkaKeeper::report(const Result<void>& result) {
     context_.health.down("cluster", why);
   }
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     failure_ = result ? std::nullopt : std::optional(result.error());
   }
   answered_cv_.notify_all();
 }
 
 Result<Account> KafkaKeeper::account() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (reading_ && context_.clock.monotonic() - read_at_ < kFresh) return *reading_;
   if (!failure_) {
     const auto question = ++asked_;
     context_.alarm.ring();
-    answered_cv_.wait_for(lock, kAnswerTime,
-                          [&] { return answered_ >= question || failure_.has_value(); });
+    answered_cv_.wait_for(lock, kAnswerTime, [&]() TRIBUTARY_REQUIRES(mutex_) {
+      return answered_ >= question || failure_.has_value();
+    });
   }
   if (failure_ && *failure_ == errc::unknown_version) return std::unexpected(*failure_);
   if (reading_ && context_.clock.monotonic() - read_at_ < kStale) return *reading_;

@@ -1,14 +1,13 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <stop_token>
-#include <thread>
 
 #include "collector/stream/kafka_account.h"
+#include "shared/base/mutex.h"
+#include "shared/base/thread.h"
 
 namespace tributary::collector {
 
@@ -37,15 +36,15 @@ class KafkaKeeper {
   std::chrono::nanoseconds looked_at_{};  // at the topics; the thread's, as is shown_
   std::int32_t shown_ = 0;                // partitions whose lag is among the metrics
 
-  mutable std::mutex mutex_;
-  std::condition_variable answered_cv_;
-  std::optional<Account> reading_;      // the last one that succeeded
-  std::chrono::nanoseconds read_at_{};  // when it was asked for
-  std::optional<Error> failure_;        // of the last try
-  std::uint64_t asked_ = 0;             // questions so far
-  std::uint64_t answered_ = 0;          // those that a reading has begun after
+  mutable Mutex mutex_;
+  Condition answered_cv_;
+  std::optional<Account> reading_ TRIBUTARY_GUARDED_BY(mutex_);      // the last one that succeeded
+  std::chrono::nanoseconds read_at_ TRIBUTARY_GUARDED_BY(mutex_){};  // when it was asked for
+  std::optional<Error> failure_ TRIBUTARY_GUARDED_BY(mutex_);        // of the last try
+  std::uint64_t asked_ TRIBUTARY_GUARDED_BY(mutex_) = 0;             // questions so far
+  std::uint64_t answered_ TRIBUTARY_GUARDED_BY(mutex_) = 0;  // those that a reading has begun after
 
-  std::jthread thread_;  // last: it uses the rest
+  Thread thread_;  // last: it uses the rest
 };
 
 }  // namespace tributary::collector

@@ -7,12 +7,11 @@ namespace tributary::collector {
 namespace {
 
 constexpr std::size_t kRecordsMax = 131'072;
-constexpr std::chrono::milliseconds kWaitMost = std::chrono::hours(1);  // a clock can add it up
 
 }  // namespace
 
 KafkaMailbox::Slot* KafkaMailbox::put_in(std::uint64_t token, std::size_t size) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto in_flight = slots_.size() - free_.size();
   if (in_flight + deliveries_.size() >= kRecordsMax) return nullptr;
   if (free_.empty()) free_.push_back(&slots_.emplace_back());
@@ -23,7 +22,7 @@ KafkaMailbox::Slot* KafkaMailbox::put_in(std::uint64_t token, std::size_t size) 
 }
 
 void KafkaMailbox::take_back(Slot* slot) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   slot->in_flight = false;
   free_.push_back(slot);
 }
@@ -39,7 +38,7 @@ void KafkaMailbox::end(Slot& slot, std::error_code error, Amount& ended) {
 KafkaMailbox::Amount KafkaMailbox::deliver(const std::vector<End>& ends) {
   Amount ended;
   // Under the lock to the end: once it is_done() another thread may destroy this.
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [slot, error] : ends) end(*slot, error, ended);
   delivered_.notify_one();
   return ended;
@@ -47,7 +46,7 @@ KafkaMailbox::Amount KafkaMailbox::deliver(const std::vector<End>& ends) {
 
 KafkaMailbox::Amount KafkaMailbox::fail_all(std::error_code error) {
   Amount ended;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto& slot : slots_) {
     if (slot.in_flight) end(slot, error, ended);
   }
@@ -56,19 +55,20 @@ KafkaMailbox::Amount KafkaMailbox::fail_all(std::error_code error) {
 }
 
 std::vector<Delivery> KafkaMailbox::poll(std::chrono::milliseconds wait) {
-  std::unique_lock lock(mutex_);
-  delivered_.wait_for(lock, std::min(wait, kWaitMost), [this] { return !deliveries_.empty(); });
+  MutexLock lock(mutex_);
+  delivered_.wait_for(lock, wait,
+                      [this]() TRIBUTARY_REQUIRES(mutex_) { return !deliveries_.empty(); });
   return std::exchange(deliveries_, {});
 }
 
 void KafkaMailbox::close() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = true;
   deliveries_.clear();
 }
 
 bool KafkaMailbox::is_done() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return closed_ && free_.size() == slots_.size();
 }
 

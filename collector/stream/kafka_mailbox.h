@@ -1,16 +1,15 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <system_error>
 #include <vector>
 
 #include "collector/stream/kafka_context.h"
 #include "collector/stream/stream.h"
+#include "shared/base/mutex.h"
 
 namespace tributary::collector {
 
@@ -54,15 +53,15 @@ class KafkaMailbox {
   [[nodiscard]] KafkaTopic& topic() const { return topic_; }
 
  private:
-  void end(Slot& slot, std::error_code error, Amount& ended);
+  void end(Slot& slot, std::error_code error, Amount& ended) TRIBUTARY_REQUIRES(mutex_);
 
   KafkaTopic& topic_;
-  mutable std::mutex mutex_;
-  std::condition_variable delivered_;
-  std::deque<Slot> slots_;  // they stay where they are
-  std::vector<Slot*> free_;
-  std::vector<Delivery> deliveries_;
-  bool closed_ = false;
+  mutable Mutex mutex_;
+  Condition delivered_;
+  std::deque<Slot> slots_ TRIBUTARY_GUARDED_BY(mutex_);  // they stay where they are
+  std::vector<Slot*> free_ TRIBUTARY_GUARDED_BY(mutex_);
+  std::vector<Delivery> deliveries_ TRIBUTARY_GUARDED_BY(mutex_);
+  bool closed_ TRIBUTARY_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace tributary::collector

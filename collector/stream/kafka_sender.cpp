@@ -75,7 +75,7 @@ KafkaSender::KafkaSender(KafkaContext& context)
           "tributary_kafka_delivery_seconds",
           "From the append of a record to the delivery, for one record of each report",
           {0.001, 0.005, 0.02, 0.1, 0.5, 2, 10}, {{"pipeline", context.options.pipeline}})),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      thread_("kafka-sender", [this](const std::stop_token& stop) { run(stop); }) {}
 
 KafkaSender::~KafkaSender() {
   thread_.request_stop();
@@ -86,7 +86,7 @@ KafkaSender::~KafkaSender() {
 
 std::shared_ptr<KafkaMailbox> KafkaSender::open_mailbox(KafkaTopic& topic) {
   auto mailbox = std::make_shared<KafkaMailbox>(topic);
-  const std::lock_guard lock(mailboxes_mutex_);
+  const MutexLock lock(mailboxes_mutex_);
   std::erase_if(mailboxes_, [](const auto& other) { return other->is_done(); });
   mailboxes_.push_back(mailbox);
   return mailbox;
@@ -282,7 +282,7 @@ void KafkaSender::finish(Connection& connection, std::chrono::milliseconds time)
   // What it didn't even report as purged. Nobody sends meanwhile.
   std::vector<std::shared_ptr<KafkaMailbox>> mailboxes;
   {
-    const std::lock_guard lock(mailboxes_mutex_);
+    const MutexLock lock(mailboxes_mutex_);
     mailboxes = mailboxes_;
   }
   for (const auto& mailbox : mailboxes) {

@@ -6,12 +6,13 @@
 #include <mutex>
 #include <shared_mutex>
 #include <stop_token>
-#include <thread>
 #include <vector>
 
 #include "collector/stream/kafka_client.h"
 #include "collector/stream/kafka_headers.h"
 #include "collector/stream/kafka_mailbox.h"
+#include "shared/base/mutex.h"
+#include "shared/base/thread.h"
 
 namespace tributary::collector {
 
@@ -68,15 +69,15 @@ class KafkaSender {
   KafkaContext& context_;
   Histogram& delivery_seconds_;
 
-  std::mutex mailboxes_mutex_;
-  std::vector<std::shared_ptr<KafkaMailbox>> mailboxes_;
+  Mutex mailboxes_mutex_;
+  std::vector<std::shared_ptr<KafkaMailbox>> mailboxes_ TRIBUTARY_GUARDED_BY(mailboxes_mutex_);
 
-  mutable std::shared_mutex connection_mutex_;  // shared: sending
+  mutable std::shared_mutex connection_mutex_;  // guards what follows; shared: sending
   std::condition_variable_any renewed_;
   std::shared_ptr<Connection> connection_;  // null: there is none
   std::size_t batch_size_max_ = 0;          // what the topics take; 0: they aren't there yet
 
-  std::jthread thread_;  // last: it uses the rest
+  Thread thread_;  // last: it uses the rest
 };
 
 }  // namespace tributary::collector

@@ -66,14 +66,14 @@ Result<void> RejectedCount::count_unsaved() {
 
 Result<Sequence> RejectedCount::append(ByteView record) {
   // One step for committed(): it must not miss a sequence that the log has and this list hasn't.
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   TRIBUTARY_ASSIGN(const Sequence sequence, log_.append(record));
   uncommitted_.push_back(sequence);
   return sequence;
 }
 
 void RejectedCount::committed(Sequence through) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto end = std::ranges::upper_bound(uncommitted_, through);
   count_ += static_cast<std::uint64_t>(end - uncommitted_.begin());
   uncommitted_.erase(uncommitted_.begin(), end);

@@ -3,11 +3,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "shared/base/bytes.h"
+#include "shared/base/mutex.h"
 #include "shared/base/result.h"
 #include "shared/base/sequence.h"
 #include "shared/log/log.h"
@@ -47,8 +47,9 @@ class RejectedCount {
   Sequence counted_;  // through here; the committer's
   Sequence saved_;    // likewise
 
-  std::mutex mutex_;
-  std::vector<Sequence> uncommitted_;  // ascending; no more than the log lets wait for a commit
+  Mutex mutex_;
+  std::vector<Sequence> uncommitted_
+      TRIBUTARY_GUARDED_BY(mutex_);  // ascending; no more than the log lets wait for a commit
 };
 
 }  // namespace tributary::collector

@@ -29,17 +29,25 @@ Settlement::Settlement(Log& log, std::string group, std::uint64_t released)
     : log_(log), group_(std::move(group)), released_(released) {}
 
 void Settlement::begin_anew(const std::string& why) {
+  const MutexLock lock(mutex_);
   totals_ = {};
   before_ = released_;
   note_ = "the totals of the group " + group_ + " begin anew after record " +
           std::to_string(released_) + ": " + why;
 }
 
+void Settlement::go_on_with(const Totals& totals) {
+  const MutexLock lock(mutex_);
+  totals_ = totals;
+  before_ = released_ - totals.settled();
+}
+
 Result<std::unique_ptr<Settlement>> Settlement::load(Log& log, const std::string& group) {
   const auto position = log.position(group);
-  std::unique_ptr<Settlement> loaded(new Settlement(log, group, count_released(position)));
+  const auto released = count_released(position);
+  std::unique_ptr<Settlement> loaded(new Settlement(log, group, released));
   if (position.data.empty()) {
-    if (loaded->released_ > 0) loaded->begin_anew("its cursor has none");
+    if (released > 0) loaded->begin_anew("its cursor has none");
     return loaded;
   }
   const auto totals = decode_totals(position.data);
@@ -48,12 +56,11 @@ Result<std::unique_ptr<Settlement>> Settlement::load(Log& log, const std::string
   }
   if (!totals) {
     loaded->begin_anew(totals.error().message());
-  } else if (totals->settled() > loaded->released_) {
+  } else if (totals->settled() > released) {
     loaded->begin_anew("they count " + std::to_string(totals->settled()) +
                        " records, more than its cursor released");
   } else {
-    loaded->totals_ = *totals;
-    loaded->before_ = loaded->released_ - totals->settled();
+    loaded->go_on_with(*totals);
   }
   return loaded;
 }
@@ -62,11 +69,11 @@ Result<void> Settlement::settle(SequenceRange range, const Totals& ends) {
   CHECK(range.count() == ends.settled());
   Totals totals;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     totals = sum(totals_, ends);
   }
   TRIBUTARY_TRY(log_.release(group_, range, encode_totals(totals)));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   totals_ = totals;
   released_ += range.count();
   return {};
@@ -76,7 +83,7 @@ Account Settlement::account() const {
   Account account;
   std::uint64_t released = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     account.totals = totals_;
     released = released_;
   }

@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "collector/outcome.h"
+#include "shared/base/mutex.h"
 #include "shared/base/result.h"
 #include "shared/base/sequence.h"
 #include "shared/log/log.h"
@@ -33,15 +33,16 @@ class Settlement {
  private:
   Settlement(Log& log, std::string group, std::uint64_t released);
   void begin_anew(const std::string& why);
+  void go_on_with(const Totals& totals);
 
   Log& log_;
   const std::string group_;
   std::string note_;
   std::uint64_t before_ = 0;  // sequences that went before the totals began: nobody's records
 
-  mutable std::mutex mutex_;
-  Totals totals_;
-  std::uint64_t released_;  // sequences, those of before_ among them
+  mutable Mutex mutex_;
+  Totals totals_ TRIBUTARY_GUARDED_BY(mutex_);
+  std::uint64_t released_ TRIBUTARY_GUARDED_BY(mutex_);  // sequences, those of before_ among them
 };
 
 }  // namespace tributary::collector

@@ -47,7 +47,7 @@ Result<std::unique_ptr<MqttPublisher>> MqttPublisher::create(MqttPublisherOption
   if (publisher->options_.receipts.receipts) {
     mqtt.subscriptions = {{.topic = publisher->receipts_topic_, .qos = 0}};
   }
-  TRIBUTARY_ASSIGN(publisher->client_, MqttClient::create(std::move(mqtt)));
+  TRIBUTARY_ASSIGN(publisher->client_, publisher->options_.make_client(std::move(mqtt)));
   return publisher;
 }
 
@@ -174,7 +174,7 @@ HealthCheck MqttPublisher::examine() const {
 
 // Says it once, when it changes; what passes by itself isn't worth a line.
 void MqttPublisher::tell(HealthCheck health) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (health.up && !told_up_) {
     log_info("mqtt", "ready to publish");
     told_up_ = true;
@@ -187,7 +187,7 @@ void MqttPublisher::tell(HealthCheck health) {
 }
 
 HealthCheck MqttPublisher::health() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return health_;
 }
 

@@ -5,13 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "edge/publish/publisher.h"
 #include "edge/publish/receipt_tracker.h"
 #include "shared/base/clock.h"
+#include "shared/base/mutex.h"
 #include "shared/mqtt/client.h"
 
 namespace tributary::edge {
@@ -22,6 +22,7 @@ struct MqttPublisherOptions {
   ReceiptOptions receipts;
   // The retained status while online, a JSON object; asked for at each connect and now and then.
   std::function<std::string()> status;
+  MqttClientFactory make_client = MqttClient::create;
 };
 
 // Publishes batches to tributary/<edge>/events/<pipeline> and hears their receipts on
@@ -68,10 +69,10 @@ class MqttPublisher final : public Publisher {
   std::string status_;  // as last published
   std::chrono::nanoseconds status_at_{};
 
-  mutable std::mutex mutex_;
-  HealthCheck health_;
-  std::string told_;  // the last trouble that was logged
-  bool told_up_ = false;
+  mutable Mutex mutex_;
+  HealthCheck health_ TRIBUTARY_GUARDED_BY(mutex_);
+  std::string told_ TRIBUTARY_GUARDED_BY(mutex_);  // the last trouble that was logged
+  bool told_up_ TRIBUTARY_GUARDED_BY(mutex_) = false;
   std::atomic<std::uint64_t> in_flight_ = 0;
   std::atomic<std::uint64_t> foreign_receipts_ = 0;
   std::atomic<std::uint64_t> connects_ = 0;

@@ -144,7 +144,7 @@ bool Outbox::hand_over(Publisher& publisher, Formed formed) {
   const auto size = formed.batch.payload.size();
   const auto published = publisher.publish(std::move(formed.batch));
   if (published) {
-    set_trouble(publish_trouble_, {});
+    set_trouble(&Outbox::publish_trouble_, {});
     return true;
   }
   if (published.error() != errc::too_large) return false;
@@ -201,14 +201,14 @@ void Outbox::release(bool now_please) {
     if (!released) {
       // Too many gaps: they close when what is before them comes back.
       if (released.error() == errc::queue_full) return;
-      set_trouble(release_trouble_, released.error().message());
+      set_trouble(&Outbox::release_trouble_, released.error().message());
       release_not_before_ = now + release_backoff_.next();
       return;
     }
     waiting_.erase(waiting_.begin());
   }
   release_backoff_.reset();
-  set_trouble(release_trouble_, {});
+  set_trouble(&Outbox::release_trouble_, {});
 }
 
 std::optional<nanoseconds> Outbox::next_due() const {
@@ -225,12 +225,13 @@ bool Outbox::empty() const { return waiting_.empty() && done_.prefix >= log_.sta
 
 void Outbox::stall(const std::string& why) {
   stalled_until_ = clock_.monotonic() + stall_backoff_.next();
-  set_trouble(publish_trouble_, why);
+  set_trouble(&Outbox::publish_trouble_, why);
 }
 
 // Says it once, when it begins and when it is over.
-void Outbox::set_trouble(std::string& trouble, const std::string& why) {
-  const std::lock_guard lock(trouble_mutex_);
+void Outbox::set_trouble(std::string Outbox::* which, const std::string& why) {
+  const MutexLock lock(trouble_mutex_);
+  auto& trouble = this->*which;
   if (trouble == why) return;
   if (why.empty()) {
     log_info("publisher", "the buffer is delivered again", {{"pipeline", pipeline_}});
@@ -249,7 +250,7 @@ Outbox::Counts Outbox::counts() const {
 }
 
 HealthCheck Outbox::health() const {
-  const std::lock_guard lock(trouble_mutex_);
+  const MutexLock lock(trouble_mutex_);
   if (!publish_trouble_.empty()) return {.up = false, .detail = publish_trouble_};
   if (!release_trouble_.empty()) return {.up = false, .detail = release_trouble_};
   return {};

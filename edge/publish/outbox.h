@@ -3,7 +3,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "edge/publish/publisher.h"
 #include "shared/base/backoff.h"
 #include "shared/base/clock.h"
+#include "shared/base/mutex.h"
 #include "shared/log/log.h"
 #include "shared/log/position.h"
 #include "shared/observe/health.h"
@@ -81,7 +81,7 @@ class Outbox {
   void tell_damage(SequenceRange range) const;
   void mark_done(SequenceRange range);
   void stall(const std::string& why);
-  void set_trouble(std::string& trouble, const std::string& why);
+  void set_trouble(std::string Outbox::* which, const std::string& why);
 
   const std::string pipeline_;
   Log& log_;
@@ -104,9 +104,10 @@ class Outbox {
   std::atomic<std::uint64_t> rejected_ = 0;
   std::atomic<std::uint64_t> undecodable_ = 0;
   std::atomic<std::uint64_t> resent_batches_ = 0;
-  mutable std::mutex trouble_mutex_;
-  std::string publish_trouble_;  // why nothing is published; empty: it is
-  std::string release_trouble_;
+  mutable Mutex trouble_mutex_;
+  std::string publish_trouble_
+      TRIBUTARY_GUARDED_BY(trouble_mutex_);  // why nothing is published; empty: it is
+  std::string release_trouble_ TRIBUTARY_GUARDED_BY(trouble_mutex_);
 };
 
 }  // namespace tributary::edge

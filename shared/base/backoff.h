@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <random>
 
+#include "shared/base/random.h"
+
 namespace tributary {
 
 // How long to wait before the next try: decorrelated jitter (M. Brooker, "Exponential Backoff And
@@ -12,7 +14,7 @@ namespace tributary {
 class Backoff {
  public:
   Backoff(std::chrono::milliseconds least, std::chrono::milliseconds most,
-          std::uint64_t seed = std::random_device{}());
+          std::uint64_t seed = random_number());
 
   std::chrono::milliseconds next();
   // Call it once things work for longer than a moment: a peer that accepts and then throws us out

@@ -1,14 +1,14 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <utility>
 #include <vector>
+
+#include "shared/base/mutex.h"
 
 namespace tributary {
 
@@ -22,7 +22,7 @@ class BoundedQueue {
 
   // False, and `item` untouched, when there is no room.
   bool try_push(T&& item, std::size_t weight = 1) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!items_.empty() && used_ + weight > capacity_) return false;
     used_ += weight;
     items_.emplace_back(std::move(item), weight);
@@ -35,8 +35,9 @@ class BoundedQueue {
   std::vector<T> pop(std::size_t most, std::chrono::milliseconds wait,
                      const std::stop_token& stop) {
     std::vector<T> taken;
-    std::unique_lock lock(mutex_);
-    ready_.wait_for(lock, stop, wait, [this] { return !items_.empty(); });
+    MutexLock lock(mutex_);
+    ready_.wait_for(lock, stop, wait,
+                    [this]() TRIBUTARY_REQUIRES(mutex_) { return !items_.empty(); });
     while (!items_.empty() && taken.size() < most) {
       used_ -= items_.front().second;
       taken.push_back(std::move(items_.front().first));
@@ -46,15 +47,15 @@ class BoundedQueue {
   }
 
   [[nodiscard]] std::size_t size() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return items_.size();
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::condition_variable_any ready_;
-  std::deque<std::pair<T, std::size_t>> items_;
-  std::size_t used_ = 0;
+  mutable Mutex mutex_;
+  Condition ready_;
+  std::deque<std::pair<T, std::size_t>> items_ TRIBUTARY_GUARDED_BY(mutex_);
+  std::size_t used_ TRIBUTARY_GUARDED_BY(mutex_) = 0;
   const std::size_t capacity_;
 };
 

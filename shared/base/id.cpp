@@ -1,10 +1,8 @@
 #include "shared/base/id.h"
 
-#include <sys/random.h>
-
 #include <fstream>
 
-#include "shared/base/check.h"
+#include "shared/base/random.h"
 
 namespace tributary {
 namespace {
@@ -45,7 +43,7 @@ std::optional<Id> Id::parse(std::string_view text) {
 
 Id Id::random() {
   Id id;
-  CHECK(getrandom(id.bytes.data(), id.bytes.size(), 0) == static_cast<ssize_t>(id.bytes.size()));
+  fill_random(id.bytes);
   return id;
 }
 

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "shared/base/mutex.h"
 #include "shared/http/problem.h"
 
 namespace tributary::http {
@@ -162,21 +163,22 @@ struct Connections::Waiting {
     bool endless = false;
   };
 
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::unordered_map<std::uint64_t, Entry> entries;
-  std::uint64_t last_number = 0;
-  std::size_t writers = 0;  // that hold an entry's connection outside of the mutex
-  bool closed = false;
+  Mutex mutex;
+  Condition changed;
+  std::unordered_map<std::uint64_t, Entry> entries TRIBUTARY_GUARDED_BY(mutex);
+  std::uint64_t last_number TRIBUTARY_GUARDED_BY(mutex) = 0;
+  std::size_t writers TRIBUTARY_GUARDED_BY(mutex) =
+      0;  // that hold an entry's connection outside of the mutex
+  bool closed TRIBUTARY_GUARDED_BY(mutex) = false;
 
   std::uint64_t add(Entry entry) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     entries.emplace(++last_number, std::move(entry));
     return last_number;
   }
   void remove(std::uint64_t number) {
     Entry removed;  // outlives the lock: it may be the connection's last owner
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (const auto found = entries.find(number); found != entries.end()) {
       removed = std::move(found->second);
       entries.erase(found);
@@ -234,7 +236,7 @@ void Connections::write(std::uint64_t number, std::string head, std::string body
   restinio::impl::connection_handle_t connection;
   restinio::request_id_t request = 0;
   {
-    const std::lock_guard lock(waiting_->mutex);
+    const MutexLock lock(waiting_->mutex);
     const auto found = waiting_->entries.find(number);
     if (!waiting_->closed && found != waiting_->entries.end()) {
       connection = found->second.connection;
@@ -259,21 +261,21 @@ void Connections::write(std::uint64_t number, std::string head, std::string body
       });
 
   connection.reset();
-  const std::lock_guard lock(waiting_->mutex);
+  const MutexLock lock(waiting_->mutex);
   --waiting_->writers;
   waiting_->changed.notify_all();
 }
 
 bool Connections::wait_until_answered(std::chrono::milliseconds time) {
-  std::unique_lock lock(waiting_->mutex);
-  return waiting_->changed.wait_for(lock, time, [this] {
+  MutexLock lock(waiting_->mutex);
+  return waiting_->changed.wait_for(lock, time, [this]() TRIBUTARY_REQUIRES(waiting_->mutex) {
     return std::ranges::all_of(waiting_->entries,
                                [](const auto& entry) { return entry.second.endless; });
   });
 }
 
 void Connections::mark_endless(std::uint64_t number) {
-  const std::lock_guard lock(waiting_->mutex);
+  const MutexLock lock(waiting_->mutex);
   if (const auto found = waiting_->entries.find(number); found != waiting_->entries.end()) {
     found->second.endless = true;
     waiting_->changed.notify_all();
@@ -283,9 +285,10 @@ void Connections::mark_endless(std::uint64_t number) {
 void Connections::close() {
   std::unordered_map<std::uint64_t, Waiting::Entry> dropped;
   {
-    std::unique_lock lock(waiting_->mutex);
+    MutexLock lock(waiting_->mutex);
     waiting_->closed = true;
-    waiting_->changed.wait(lock, [this] { return waiting_->writers == 0; });
+    waiting_->changed.wait(
+        lock, [this]() TRIBUTARY_REQUIRES(waiting_->mutex) { return waiting_->writers == 0; });
     dropped.swap(waiting_->entries);
   }
   engine_.reset();

@@ -7,7 +7,7 @@ namespace tributary {
 
 WorkerPool::WorkerPool(std::size_t threads, std::size_t waiting_max) : waiting_max_(waiting_max) {
   for (std::size_t i = 0; i < threads; ++i) {
-    threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
+    threads_.emplace_back("http-worker", [this](const std::stop_token& stop) { run(stop); });
   }
 }
 
@@ -20,7 +20,7 @@ bool WorkerPool::push(Job&& job) {
 }
 
 bool WorkerPool::push_below(std::size_t waiting_max, Job&& job) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (stopped_ || jobs_.size() >= waiting_max) return false;
   jobs_.push_back(std::move(job));
   ready_.notify_one();
@@ -30,7 +30,7 @@ bool WorkerPool::push_below(std::size_t waiting_max, Job&& job) {
 void WorkerPool::stop() {
   std::deque<Job> dropped;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopped_ = true;
     dropped.swap(jobs_);
   }
@@ -42,8 +42,9 @@ void WorkerPool::run(const std::stop_token& stop) {
   while (true) {
     Job job;
     {
-      std::unique_lock lock(mutex_);
-      if (!ready_.wait(lock, stop, [this] { return !jobs_.empty(); })) return;
+      MutexLock lock(mutex_);
+      if (!ready_.wait(lock, stop, [this]() TRIBUTARY_REQUIRES(mutex_) { return !jobs_.empty(); }))
+        return;
       job = std::move(jobs_.front());
       jobs_.pop_front();
     }

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <stop_token>
-#include <thread>
 #include <vector>
+
+#include "shared/base/mutex.h"
+#include "shared/base/thread.h"
 
 namespace tributary {
 
@@ -34,12 +34,12 @@ class WorkerPool {
   void run(const std::stop_token& stop);
   bool push_below(std::size_t waiting_max, Job&& job);
 
-  std::mutex mutex_;
-  std::condition_variable_any ready_;
-  std::deque<Job> jobs_;
-  bool stopped_ = false;
+  Mutex mutex_;
+  Condition ready_;
+  std::deque<Job> jobs_ TRIBUTARY_GUARDED_BY(mutex_);
+  bool stopped_ TRIBUTARY_GUARDED_BY(mutex_) = false;
   const std::size_t waiting_max_;
-  std::vector<std::jthread> threads_;
+  std::vector<Thread> threads_;
 };
 
 }  // namespace tributary

@@ -42,7 +42,7 @@ Result<void> DamagedStore::prepare() {
 }
 
 Result<void> DamagedStore::keep(const std::string& name, std::uint64_t offset, std::uint64_t size) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   TRIBUTARY_TRY(prepare());
   const auto path = directory_ / (name + "." + std::to_string(offset));
   if (size_of(files_, path).value_or(0) == size) return {};
@@ -58,7 +58,7 @@ Result<void> DamagedStore::keep(const std::string& name, std::uint64_t offset, s
 }
 
 Result<void> DamagedStore::move(const std::string& name) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   TRIBUTARY_TRY(prepare());
   const auto from = log_directory_ / name;
   const auto size = size_of(files_, from).value_or(0);

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <mutex>
 #include <string>
 
+#include "shared/base/mutex.h"
 #include "shared/base/result.h"
 #include "shared/io/file_system.h"
 
@@ -28,14 +28,14 @@ class DamagedStore {
   Result<void> move(const std::string& name);
 
  private:
-  Result<void> prepare();
+  Result<void> prepare() TRIBUTARY_REQUIRES(mutex_);
 
   FileSystem& files_;
   const std::filesystem::path log_directory_;
   const std::filesystem::path directory_;
-  std::mutex mutex_;
-  bool prepared_ = false;
-  std::uint64_t size_ = 0;
+  Mutex mutex_;
+  bool prepared_ TRIBUTARY_GUARDED_BY(mutex_) = false;
+  std::uint64_t size_ TRIBUTARY_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace tributary

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "shared/base/mutex.h"
 #include "shared/log/log_impl.h"
 #include "shared/log/recovery.h"
 
@@ -37,31 +38,32 @@ Result<void> Log::Impl::open() {
   TRIBUTARY_ASSIGN(auto recovered, recover(files_, options_, *damaged_));
   id_ = recovered.log;
   format_ = FrameFormat(id_);
+  report_ = std::move(recovered.report);
+  for (auto& [name, position, file] : recovered.cursors) {
+    cursors_.push_back(
+        std::make_unique<Cursor>(std::move(name), std::move(position), std::move(file)));
+  }
+  MutexLock lock(mutex_);
   segments_ = std::move(recovered.segments);
   active_ = std::move(recovered.active);
   committed_ = appended_ = recovered.committed;
-  report_ = std::move(recovered.report);
   damaged_records_ = report_.damaged_records;
   for (const auto& segment : segments_) bytes_ += segment->size;
-  for (auto& [name, position, file] : recovered.cursors) {
-    auto& made = *cursors_.emplace_back(std::make_unique<Cursor>());
-    made.name = std::move(name);
-    made.position = std::move(position);
-    made.file = std::move(file);
-  }
   take_passed();
+  lock.unlock();
   remove_doomed();
   return {};
 }
 
 bool Log::Impl::wait(Sequence after, std::chrono::milliseconds time,
                      const std::stop_token& stop) const {
-  std::unique_lock lock(mutex_);
-  return committed_more_.wait_for(lock, stop, time, [&] { return committed_ > after; });
+  MutexLock lock(mutex_);
+  return committed_more_.wait_for(lock, stop, time,
+                                  [&]() TRIBUTARY_REQUIRES(mutex_) { return committed_ > after; });
 }
 
 LogStats Log::Impl::stats() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto first = committed_.next();
   for (const auto& segment : segments_) {
     auto oldest = segment->first;

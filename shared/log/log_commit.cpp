@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "shared/base/mutex.h"
 #include "shared/log/crc32c.h"
 #include "shared/log/log_impl.h"
 
@@ -15,7 +16,7 @@ Result<Sequence> Log::Impl::append(ByteView record) {
   }
   const auto crc = crc32c(record);
   const auto size = kFrameHeaderSize + record.size();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto waiting = pending_size();
   if (waiting > 0 && waiting + size > options_.pending_size_max) {
     return fail(errc::queue_full, std::to_string(waiting) + " bytes wait for a commit");
@@ -35,23 +36,24 @@ Result<Sequence> Log::Impl::append(ByteView record) {
 }
 
 Result<Sequence> Log::Impl::commit() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   const auto target = appended_;
   while (committed_ < target) {
     if (!writing_) {
-      TRIBUTARY_TRY(lead(lock));
+      TRIBUTARY_TRY(lead());
       continue;
     }
     const auto failures = failures_;
-    round_over_.wait(lock,
-                     [&] { return !writing_ || committed_ >= target || failures_ != failures; });
+    round_over_.wait(lock, [&]() TRIBUTARY_REQUIRES(mutex_) {
+      return !writing_ || committed_ >= target || failures_ != failures;
+    });
     if (failures_ != failures && committed_ < target) return std::unexpected(*last_failure_);
   }
   return committed_;
 }
 
-// Writes everything pending, what an earlier failure left first.
-Result<void> Log::Impl::lead(std::unique_lock<std::mutex>& lock) {
+// Writes everything pending, what an earlier failure left first, with the mutex let go meanwhile.
+Result<void> Log::Impl::lead() {
   writing_ = true;
   batch_.erase(batch_.begin(), batch_.begin() + static_cast<std::ptrdiff_t>(batch_at_));
   batch_at_ = 0;
@@ -62,9 +64,9 @@ Result<void> Log::Impl::lead(std::unique_lock<std::mutex>& lock) {
   }
   pending_.clear();
   in_flight_size_ = batch_.size();
-  lock.unlock();
+  mutex_.unlock();
   auto written = write_batch();
-  lock.lock();
+  mutex_.lock();
   writing_ = false;
   if (!written) {
     ++failures_;
@@ -123,7 +125,7 @@ Result<void> Log::Impl::write_piece(const Piece& piece) {
 }
 
 void Log::Impl::publish(const Piece& piece, const std::shared_ptr<Segment>& segment) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (segment != active_) {
     segments_.push_back(segment);
     active_ = segment;
@@ -155,7 +157,7 @@ void Log::Impl::seal_active() {
   const auto segment = active_;
   const bool cut = segment->file->truncate(segment->end).has_value();
   const auto size = cut ? segment->end : segment->file->size().value_or(segment->size);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   bytes_ += size - segment->size;
   segment->size = size;
   segment->file.reset();

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "shared/base/mutex.h"
 #include "shared/log/cursor_file.h"
 #include "shared/log/damaged_store.h"
 #include "shared/log/frame.h"
@@ -52,14 +51,17 @@ class Log::Impl {
     SegmentScan::Range range;
   };
   struct Cursor {
-    std::string name;
-    Position position;                 // guarded by the log's mutex
-    std::mutex saving;                 // held while the file is written: by release(), or by a drop
-    std::unique_ptr<CursorFile> file;  // guarded by `saving`
+    Cursor(std::string given, Position at, std::unique_ptr<CursorFile> in)
+        : name(std::move(given)), position(std::move(at)), file(std::move(in)) {}
+
+    const std::string name;
+    Position position;  // guarded by the log's mutex
+    Mutex saving;       // held while the file is written: by release(), or by a drop
+    std::unique_ptr<CursorFile> file TRIBUTARY_GUARDED_BY(saving);
   };
   class Collector;
 
-  Result<void> lead(std::unique_lock<std::mutex>& lock);
+  Result<void> lead() TRIBUTARY_REQUIRES(mutex_);
   Result<void> write_batch();
   Result<void> write_piece(const Piece& piece);
   Piece next_piece(const Segment* active) const;
@@ -68,7 +70,7 @@ class Log::Impl {
 
   Result<void> make_room(std::uint64_t size);
   Result<void> drop(const std::shared_ptr<Segment>& victim);
-  void take_passed();
+  void take_passed() TRIBUTARY_REQUIRES(mutex_);
   void remove_doomed();
 
   std::optional<View> view_after(Sequence at) const;
@@ -76,7 +78,9 @@ class Log::Impl {
   void found_damaged(const View& view, const Found& found);
 
   Cursor& cursor(std::string_view name) const;
-  [[nodiscard]] std::uint64_t pending_size() const { return in_flight_size_ + pending_.size(); }
+  [[nodiscard]] std::uint64_t pending_size() const TRIBUTARY_REQUIRES(mutex_) {
+    return in_flight_size_ + pending_.size();
+  }
 
   FileSystem& files_;
   const LogOptions options_;
@@ -87,22 +91,23 @@ class Log::Impl {
   Recovery report_;
   std::vector<std::unique_ptr<Cursor>> cursors_;
 
-  mutable std::mutex mutex_;
-  mutable std::condition_variable_any committed_more_;
-  std::condition_variable round_over_;
-  std::deque<std::shared_ptr<Segment>> segments_;
+  mutable Mutex mutex_;
+  mutable Condition committed_more_;
+  Condition round_over_;
+  std::deque<std::shared_ptr<Segment>> segments_ TRIBUTARY_GUARDED_BY(mutex_);
   std::shared_ptr<Segment> active_;  // the last of segments_; none: the next commit makes one
-  std::vector<std::shared_ptr<Segment>> doomed_;  // out of segments_, their files to be removed
-  Sequence committed_;
-  Sequence appended_;
-  Bytes pending_;                     // frames appended after those in batch_
-  std::uint64_t in_flight_size_ = 0;  // of batch_, not committed
-  std::uint64_t bytes_ = 0;           // of segments_ and doomed_
-  bool writing_ = false;
-  std::uint64_t failures_ = 0;
-  std::optional<Error> last_failure_;
-  std::uint64_t dropped_records_ = 0;
-  std::uint64_t damaged_records_ = 0;
+  std::vector<std::shared_ptr<Segment>> doomed_
+      TRIBUTARY_GUARDED_BY(mutex_);  // out of segments_, their files to be removed
+  Sequence committed_ TRIBUTARY_GUARDED_BY(mutex_);
+  Sequence appended_ TRIBUTARY_GUARDED_BY(mutex_);
+  Bytes pending_ TRIBUTARY_GUARDED_BY(mutex_);  // frames appended after those in batch_
+  std::uint64_t in_flight_size_ TRIBUTARY_GUARDED_BY(mutex_) = 0;  // of batch_, not committed
+  std::uint64_t bytes_ TRIBUTARY_GUARDED_BY(mutex_) = 0;           // of segments_ and doomed_
+  bool writing_ TRIBUTARY_GUARDED_BY(mutex_) = false;
+  std::uint64_t failures_ TRIBUTARY_GUARDED_BY(mutex_) = 0;
+  std::optional<Error> last_failure_ TRIBUTARY_GUARDED_BY(mutex_);
+  std::uint64_t dropped_records_ TRIBUTARY_GUARDED_BY(mutex_) = 0;
+  std::uint64_t damaged_records_ TRIBUTARY_GUARDED_BY(mutex_) = 0;
 
   // The leader's.
   Bytes batch_;

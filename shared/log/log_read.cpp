@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "shared/base/mutex.h"
 #include "shared/log/log_impl.h"
 
 namespace tributary {
@@ -65,7 +66,7 @@ Result<Records> Log::Impl::read(Sequence after, BatchLimit limit) {
     if (!more) return collector.finish();
   }
   if (!collector.full()) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (segments_.empty() || segments_.back()->last <= collector.at()) {
       collector.skip_to(committed_.next());
     }
@@ -74,7 +75,7 @@ Result<Records> Log::Impl::read(Sequence after, BatchLimit limit) {
 }
 
 std::optional<Log::Impl::View> Log::Impl::view_after(Sequence at) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = std::ranges::upper_bound(segments_, at, std::ranges::less(),
                                               [](const auto& segment) { return segment->last; });
   if (found == segments_.end()) return std::nullopt;
@@ -97,7 +98,7 @@ Result<bool> Log::Impl::read_segment(const View& view, Collector& to) {
   if (!file) {
     auto opened = files_.open(options_.directory / view.name, OpenMode::read);
     if (!opened) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (std::ranges::find(segments_, view.segment) != segments_.end()) {
         return std::unexpected(std::move(opened).error());
       }
@@ -123,7 +124,7 @@ Result<bool> Log::Impl::read_segment(const View& view, Collector& to) {
 
 void Log::Impl::found_damaged(const View& view, const Found& found) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!view.segment->add_missing({found.sequence, found.sequence})) return;
     ++damaged_records_;
   }

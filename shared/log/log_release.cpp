@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "shared/base/check.h"
+#include "shared/base/mutex.h"
 #include "shared/log/log_impl.h"
 #include "shared/log/position.h"
 
@@ -18,8 +19,8 @@ constexpr std::uint64_t kPassedActivePart = 16;
 Result<void> Log::Impl::release(std::string_view name, SequenceRange range,
                                 std::optional<ByteView> data) {
   auto& released = cursor(name);
-  const std::lock_guard saving(released.saving);
-  std::unique_lock lock(mutex_);
+  const MutexLock saving(released.saving);
+  MutexLock lock(mutex_);
   auto position = released.position;
   if (range.first <= range.last) {
     CHECK(range.last <= committed_);
@@ -50,7 +51,7 @@ Log::Impl::Cursor& Log::Impl::cursor(std::string_view name) const {
 }
 
 Position Log::Impl::position(std::string_view name) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return cursor(name).position;
 }
 
@@ -59,7 +60,7 @@ Result<void> Log::Impl::make_room(std::uint64_t size) {
   for (;;) {
     std::shared_ptr<Segment> victim;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (bytes_ + size <= options_.size_max || segments_.empty()) return {};
       if (!doomed_.empty()) {
         return fail(errc::log_full, "cannot remove old segments of " + options_.directory.string());
@@ -80,8 +81,8 @@ Result<void> Log::Impl::drop(const std::shared_ptr<Segment>& victim) {
   Position dropped;  // by at least one cursor
   dropped.prefix = {range.first.value - 1};
   for (const auto& cursor : cursors_) {
-    const std::lock_guard saving(cursor->saving);
-    std::unique_lock lock(mutex_);
+    const MutexLock saving(cursor->saving);
+    MutexLock lock(mutex_);
     auto position = cursor->position;
     if (position.prefix >= range.last) continue;
     for (const auto& lost : unreleased(position, range)) {
@@ -96,7 +97,7 @@ Result<void> Log::Impl::drop(const std::shared_ptr<Segment>& victim) {
   }
   if (cursors_.empty()) add_released(dropped, range);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (segments_.empty() || segments_.front() != victim) return {};  // a release was faster
     segments_.pop_front();
     doomed_.push_back(victim);
@@ -130,14 +131,14 @@ void Log::Impl::take_passed() {
 void Log::Impl::remove_doomed() {
   std::vector<std::shared_ptr<Segment>> doomed;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     doomed.swap(doomed_);
   }
   if (doomed.empty()) return;
   for (const auto& segment : doomed) {
     const auto removed = files_.remove(options_.directory / segment->name());
     const bool gone = removed || removed.error().code() == std::errc::no_such_file_or_directory;
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (gone) {
       bytes_ -= segment->size;
     } else {

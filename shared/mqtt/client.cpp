@@ -42,23 +42,21 @@ int until(steady_clock::time_point when) {
   return static_cast<int>(std::clamp<milliseconds::rep>(left, 0, 60'000));
 }
 
-}  // namespace
-
-class MqttClient::Impl {
+class MosquittoClient final : public MqttClient {
  public:
-  Impl(CheckedMqttOptions options, int wake_fd)
+  MosquittoClient(CheckedMqttOptions options, int wake_fd)
       : options_(std::move(options)), connector_(options_), wake_{wake_fd} {
     state_.error = connector_.error();
   }
 
-  MqttRound poll(milliseconds wait, std::size_t messages, std::size_t bytes);
-  bool hold();
-  Result<void> acknowledge(std::uint64_t generation);
-  Result<int> publish(const MqttPublication& publication);
-  void wake() const { ::eventfd_write(wake_.value, 1); }
-  void unsubscribe();
-  void disconnect(bool unsubscribe);
-  [[nodiscard]] const MqttState& state() const { return state_; }
+  MqttRound poll(milliseconds wait, std::size_t messages, std::size_t bytes) override;
+  bool hold() override;
+  Result<void> acknowledge(std::uint64_t generation) override;
+  Result<int> publish(const MqttPublication& publication) override;
+  void wake() override { ::eventfd_write(wake_.value, 1); }
+  void unsubscribe() override;
+  void disconnect(bool unsubscribe) override;
+  [[nodiscard]] const MqttState& state() const override { return state_; }
 
  private:
   using Time = steady_clock::time_point;
@@ -67,7 +65,7 @@ class MqttClient::Impl {
     bool woken = false;
   };
 
-  Ready wait_for(int milliseconds);
+  Ready wait_for(int time_ms);
   void step(short ready, std::size_t messages, std::size_t bytes, MqttRound& round);
   void serve(short ready, std::size_t messages, std::size_t bytes, MqttRound& round);
   void begin(MqttConnected connected, MqttRound& round);
@@ -104,7 +102,7 @@ class MqttClient::Impl {
   std::optional<Time> blocked_;  // since when the socket takes nothing
 };
 
-MqttRound MqttClient::Impl::poll(milliseconds wait, std::size_t messages, std::size_t bytes) {
+MqttRound MosquittoClient::poll(milliseconds wait, std::size_t messages, std::size_t bytes) {
   CHECK(!held_);
   const Time deadline = steady_clock::now() + std::max(wait, milliseconds(0));
   MqttRound round;
@@ -120,7 +118,7 @@ MqttRound MqttClient::Impl::poll(milliseconds wait, std::size_t messages, std::s
   return round;
 }
 
-MqttClient::Impl::Ready MqttClient::Impl::wait_for(int milliseconds) {
+MosquittoClient::Ready MosquittoClient::wait_for(int time_ms) {
   const int socket = closed_ ? -1 : connection_ ? connection_->socket() : connector_.fd();
   const short events = closed_       ? short{0}
                        : connection_ ? connection_->events()
@@ -128,7 +126,7 @@ MqttClient::Impl::Ready MqttClient::Impl::wait_for(int milliseconds) {
   const bool buffered = connection_ && connection_->has_buffered_input();
   std::array<pollfd, 2> fds{{{wake_.value, POLLIN, 0}, {socket, events, 0}}};
   Ready ready;
-  if (::poll(fds.data(), fds.size(), buffered ? 0 : milliseconds) > 0) {
+  if (::poll(fds.data(), fds.size(), buffered ? 0 : time_ms) > 0) {
     ready.socket = fds[1].revents;
     eventfd_t count = 0;
     ready.woken = fds[0].revents != 0 && ::eventfd_read(wake_.value, &count) == 0;
@@ -137,7 +135,7 @@ MqttClient::Impl::Ready MqttClient::Impl::wait_for(int milliseconds) {
   return ready;
 }
 
-MqttClient::Impl::Time MqttClient::Impl::due() const {
+MosquittoClient::Time MosquittoClient::due() const {
   if (closed_) return Time::max();
   if (!connection_) return connector_.due();
   Time due = last_write_ + keepalive_ / 2;
@@ -146,8 +144,7 @@ MqttClient::Impl::Time MqttClient::Impl::due() const {
   return due;
 }
 
-void MqttClient::Impl::step(short ready, std::size_t messages, std::size_t bytes,
-                            MqttRound& round) {
+void MosquittoClient::step(short ready, std::size_t messages, std::size_t bytes, MqttRound& round) {
   if (connection_) {
     serve(ready, messages, bytes, round);
     return;
@@ -157,7 +154,7 @@ void MqttClient::Impl::step(short ready, std::size_t messages, std::size_t bytes
   if (connected) begin(*std::move(connected), round);
 }
 
-void MqttClient::Impl::begin(MqttConnected connected, MqttRound& round) {
+void MosquittoClient::begin(MqttConnected connected, MqttRound& round) {
   connection_ = std::move(connected.connection);
   inbox_ = std::move(connected.inbox);
   const MqttConnack& connack = connected.connack;
@@ -187,7 +184,7 @@ void MqttClient::Impl::begin(MqttConnected connected, MqttRound& round) {
   if (!held_) write_all();
 }
 
-void MqttClient::Impl::subscribe() {
+void MosquittoClient::subscribe() {
   asked_.clear();
   if (unsubscribed_) return;
   for (const auto& subscription : options_.options.subscriptions) {
@@ -199,7 +196,7 @@ void MqttClient::Impl::subscribe() {
   }
 }
 
-void MqttClient::Impl::granted(const MqttSuback& suback) {
+void MosquittoClient::granted(const MqttSuback& suback) {
   const auto asked = std::ranges::find(asked_, suback.id, &decltype(asked_)::value_type::first);
   if (asked == asked_.end()) return;
   if (suback.reason >= 0x80) {
@@ -209,8 +206,8 @@ void MqttClient::Impl::granted(const MqttSuback& suback) {
   state_.subscribed = asked_.empty() && state_.refused_subscription.empty();
 }
 
-void MqttClient::Impl::serve(short ready, std::size_t messages, std::size_t bytes,
-                             MqttRound& round) {
+void MosquittoClient::serve(short ready, std::size_t messages, std::size_t bytes,
+                            MqttRound& round) {
   if (!write_all()) return;
   Result<void> result;
   if ((ready & (POLLIN | POLLHUP | POLLERR)) != 0) {
@@ -222,7 +219,7 @@ void MqttClient::Impl::serve(short ready, std::size_t messages, std::size_t byte
   if (!result) lose(result.error());
 }
 
-void MqttClient::Impl::take_in(MqttRound& round) {
+void MosquittoClient::take_in(MqttRound& round) {
   for (const auto& suback : inbox_.subacks) granted(suback);
   held_ = held_ ||
           std::ranges::any_of(inbox_.messages, [](const auto& message) { return message.qos > 0; });
@@ -233,7 +230,7 @@ void MqttClient::Impl::take_in(MqttRound& round) {
   inbox_.messages.reserve(round.messages.size());
 }
 
-bool MqttClient::Impl::write_all() {
+bool MosquittoClient::write_all() {
   const auto now = steady_clock::now();
   const bool something = connection_->writing();
   if (auto written = connection_->write(); !written) {
@@ -252,7 +249,7 @@ bool MqttClient::Impl::write_all() {
   return false;
 }
 
-Result<void> MqttClient::Impl::keep_alive() {
+Result<void> MosquittoClient::keep_alive() {
   const auto now = steady_clock::now();
   if (pinged_ && now - *pinged_ >= keepalive_) {
     return fail(errc::not_connected, options_.name + ": it doesn't answer pings any more");
@@ -263,7 +260,7 @@ Result<void> MqttClient::Impl::keep_alive() {
   return connection_->write_past_queue(kPingReq);
 }
 
-void MqttClient::Impl::lose(const Error& error) {
+void MosquittoClient::lose(const Error& error) {
   const auto now = steady_clock::now();
   connector_.lost(error.message(), now - connected_since_, now);
   connection_.reset();
@@ -275,7 +272,7 @@ void MqttClient::Impl::lose(const Error& error) {
   state_.error = connector_.error();
 }
 
-bool MqttClient::Impl::hold() {
+bool MosquittoClient::hold() {
   if (!connection_) return false;
   pollfd fd{connection_->socket(), POLLRDHUP, 0};
   if (::poll(&fd, 1, 0) > 0) {
@@ -294,7 +291,7 @@ bool MqttClient::Impl::hold() {
   return true;
 }
 
-Result<void> MqttClient::Impl::acknowledge(std::uint64_t generation) {
+Result<void> MosquittoClient::acknowledge(std::uint64_t generation) {
   if (!connection_ || generation != state_.generation) return {};
   held_ = false;
   write_all();
@@ -302,7 +299,7 @@ Result<void> MqttClient::Impl::acknowledge(std::uint64_t generation) {
   return {};
 }
 
-Result<int> MqttClient::Impl::publish(const MqttPublication& publication) {
+Result<int> MosquittoClient::publish(const MqttPublication& publication) {
   if (!connection_) return fail(errc::not_connected, state_.error);
   if (publication.qos < 0 || publication.qos > 1) {
     return fail(errc::invalid_argument, publication.topic + ": QoS must be 0 or 1");
@@ -321,7 +318,7 @@ Result<int> MqttClient::Impl::publish(const MqttPublication& publication) {
   return id;
 }
 
-void MqttClient::Impl::unsubscribe() {
+void MosquittoClient::unsubscribe() {
   unsubscribed_ = true;
   state_.subscribed = false;
   if (!connection_) return;
@@ -330,7 +327,7 @@ void MqttClient::Impl::unsubscribe() {
   }
 }
 
-void MqttClient::Impl::disconnect(bool unsubscribe) {
+void MosquittoClient::disconnect(bool unsubscribe) {
   if (unsubscribe && !held_) this->unsubscribe();
   if (connection_ && !held_) finish_writing();
   // Past the queue, which would write the acknowledgements that are held; not into the middle of a
@@ -347,7 +344,7 @@ void MqttClient::Impl::disconnect(bool unsubscribe) {
   state_.error = options_.name + ": disconnected";
 }
 
-void MqttClient::Impl::finish_writing() {
+void MosquittoClient::finish_writing() {
   const Time deadline = steady_clock::now() + kGoodbye;
   while (!write_all() && connection_ && steady_clock::now() < deadline) {
     pollfd fd{connection_->socket(), POLLOUT, 0};
@@ -357,7 +354,7 @@ void MqttClient::Impl::finish_writing() {
 
 // Closing while something is unread makes the kernel reset the connection, and the broker might
 // then not see our last packets.
-void MqttClient::Impl::await_close() {
+void MosquittoClient::await_close() {
   const Time deadline = steady_clock::now() + kGoodbye;
   std::array<char, 4096> unread{};
   while (steady_clock::now() < deadline) {
@@ -368,30 +365,13 @@ void MqttClient::Impl::await_close() {
   }
 }
 
+}  // namespace
+
 Result<std::unique_ptr<MqttClient>> MqttClient::create(MqttOptions options) {
   TRIBUTARY_ASSIGN(auto checked, check_options(std::move(options)));
   const int wake = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake < 0) return fail_errno("MQTT: eventfd");
-  return std::unique_ptr<MqttClient>(
-      new MqttClient(std::make_unique<Impl>(std::move(checked), wake)));
+  return std::make_unique<MosquittoClient>(std::move(checked), wake);
 }
-
-MqttClient::MqttClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-MqttClient::~MqttClient() = default;
-
-MqttRound MqttClient::poll(milliseconds wait, std::size_t messages, std::size_t bytes) {
-  return impl_->poll(wait, messages, bytes);
-}
-bool MqttClient::hold() { return impl_->hold(); }
-Result<void> MqttClient::acknowledge(std::uint64_t generation) {
-  return impl_->acknowledge(generation);
-}
-Result<int> MqttClient::publish(const MqttPublication& publication) {
-  return impl_->publish(publication);
-}
-void MqttClient::unsubscribe() { impl_->unsubscribe(); }
-void MqttClient::wake() { impl_->wake(); }
-void MqttClient::disconnect(bool unsubscribe) { impl_->disconnect(unsubscribe); }
-const MqttState& MqttClient::state() const { return impl_->state(); }
 
 }  // namespace tributary

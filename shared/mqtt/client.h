@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -120,53 +121,49 @@ class MqttClient {
  public:
   // errc::invalid_argument for a URL or a combination of options that can't work. Doesn't connect.
   static Result<std::unique_ptr<MqttClient>> create(MqttOptions options);
-  ~MqttClient();
-  MqttClient(const MqttClient&) = delete;
-  MqttClient& operator=(const MqttClient&) = delete;
+  virtual ~MqttClient() = default;
 
   // Connects when that is due, writes what was published, and waits for up to `wait` for the
   // broker. Returns as soon as something came: at most about `messages` messages or `bytes` of
   // them. CHECKs that the last round's QoS 1 messages were acknowledged, or their connection is
   // gone.
-  MqttRound poll(std::chrono::milliseconds wait, std::size_t messages = 5000,
-                 std::size_t bytes = 8U << 20);
+  virtual MqttRound poll(std::chrono::milliseconds wait, std::size_t messages = 5000,
+                         std::size_t bytes = 8U << 20) = 0;
 
   // Call it at least once a second between poll() and acknowledge(): keeps the connection alive
   // without letting an acknowledgement out. False once the connection is known to be gone.
-  bool hold();
+  virtual bool hold() = 0;
 
   // Lets the acknowledgements of the last round out, and everything published since: what the
   // socket takes is written at once, the rest by poll() before it reads again. Nothing happens when
   // `generation` is not that of the present connection. errc::not_connected when the connection
   // fails in this: some may have been written.
-  Result<void> acknowledge(std::uint64_t generation);
+  virtual Result<void> acknowledge(std::uint64_t generation) = 0;
 
   // Queues a publication; it is written by the next poll() or acknowledge(). Its id comes back in
   // MqttRound::pubacks when qos is 1. Publications in flight at a disconnect are forgotten: the
   // caller sends them again. errc::not_connected; errc::window_full when state().receive_maximum
   // QoS 1 publications wait for their PUBACK; errc::too_large when the broker's Maximum Packet Size
   // forbids it; errc::invalid_argument for what MQTT can't carry.
-  Result<int> publish(const MqttPublication& publication);
+  virtual Result<int> publish(const MqttPublication& publication) = 0;
 
   // Gives up the subscriptions, for good. What the broker has queued for us by then still comes: an
   // owner who won't be back soon goes on with poll() and acknowledge() until a round stays empty,
   // else those messages wait for us, and are lost when the session expires.
-  void unsubscribe();
+  virtual void unsubscribe() = 0;
 
   // Ends poll()'s wait; the next one's, when none is waiting. Any thread.
-  void wake();
+  virtual void wake() = 0;
 
   // Writes what waits, sends DISCONNECT (which cancels the will) and closes; takes two seconds at
   // most. No reconnect after it. With a round that was not acknowledged, only the DISCONNECT is
   // written: the broker keeps that round's messages. unsubscribe: gives up the subscriptions first.
-  void disconnect(bool unsubscribe = false);
+  virtual void disconnect(bool unsubscribe = false) = 0;
 
-  [[nodiscard]] const MqttState& state() const;
-
- private:
-  class Impl;
-  explicit MqttClient(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  [[nodiscard]] virtual const MqttState& state() const = 0;
 };
+
+// MqttClient::create, or what a test puts in its place.
+using MqttClientFactory = std::function<Result<std::unique_ptr<MqttClient>>(MqttOptions)>;
 
 }  // namespace tributary

@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <mutex>
 #include <system_error>
 #include <thread>
+
+#include "shared/base/mutex.h"
 
 namespace tributary {
 namespace {
@@ -39,8 +40,8 @@ Resolver::Addresses look_up(const std::string& host, int flags) {
 
 struct Resolver::Lookup {
   int ready = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  std::mutex mutex;
-  std::optional<Addresses> answer;  // guarded by mutex
+  Mutex mutex;
+  std::optional<Addresses> answer TRIBUTARY_GUARDED_BY(mutex);
 
   Lookup() = default;
   Lookup(const Lookup&) = delete;
@@ -49,7 +50,7 @@ struct Resolver::Lookup {
 
   void finish(Addresses addresses) {
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       answer = std::move(addresses);
     }
     ::eventfd_write(ready, 1);
@@ -73,7 +74,7 @@ std::optional<Resolver::Addresses> Resolver::take() {
   if (!lookup_) return std::nullopt;
   std::optional<Addresses> answer;
   {
-    const std::lock_guard lock(lookup_->mutex);
+    const MutexLock lock(lookup_->mutex);
     answer = std::move(lookup_->answer);
   }
   if (answer) lookup_.reset();

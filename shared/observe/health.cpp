@@ -21,14 +21,14 @@ HealthCheck ask(const std::function<HealthCheck()>& check) {
 }  // namespace
 
 void Health::add(const std::string& part, std::function<HealthCheck()> check) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   checks_.insert_or_assign(part, std::move(check));
 }
 
 Health::Report Health::report() const {
   std::map<std::string, std::function<HealthCheck()>> checks;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     checks = checks_;
   }
   Report report;

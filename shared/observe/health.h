@@ -2,9 +2,10 @@
 
 #include <functional>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
+
+#include "shared/base/mutex.h"
 
 namespace tributary {
 
@@ -29,8 +30,8 @@ class Health {
   [[nodiscard]] Report report() const;
 
  private:
-  mutable std::mutex mutex_;
-  std::map<std::string, std::function<HealthCheck()>> checks_;
+  mutable Mutex mutex_;
+  std::map<std::string, std::function<HealthCheck()>> checks_ TRIBUTARY_GUARDED_BY(mutex_);
 };
 
 }  // namespace tributary

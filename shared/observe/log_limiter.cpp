@@ -13,7 +13,7 @@ void LogLimiter::line(std::string_view key, LogLevel level, std::string_view com
                       std::string_view message, std::initializer_list<LogField> fields) {
   std::uint64_t held_back = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto now = clock_.monotonic();
     const auto seen = seen_.find(key);
     if (seen == seen_.end()) {

@@ -5,11 +5,11 @@
 #include <functional>
 #include <initializer_list>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "shared/base/clock.h"
+#include "shared/base/mutex.h"
 #include "shared/observe/logging.h"
 
 namespace tributary {
@@ -33,8 +33,8 @@ class LogLimiter {
 
   const Clock& clock_;
   const std::chrono::milliseconds interval_;
-  std::mutex mutex_;
-  std::map<std::string, Seen, std::less<>> seen_;
+  Mutex mutex_;
+  std::map<std::string, Seen, std::less<>> seen_ TRIBUTARY_GUARDED_BY(mutex_);
 };
 
 }  // namespace tributary

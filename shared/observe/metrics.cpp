@@ -7,10 +7,10 @@
 #include <prometheus/text_serializer.h>
 
 #include <exception>
-#include <mutex>
 #include <utility>
 
 #include "shared/base/check.h"
+#include "shared/base/mutex.h"
 
 namespace tributary {
 namespace {
@@ -51,7 +51,7 @@ prometheus::ClientMetric read_metric(Metrics::Kind kind, const MetricLabels& lab
 
 // prometheus-cpp throws for names that aren't ones, and for one name with two types: bugs.
 template <class Make>
-decltype(auto) checked(Make make) {
+decltype(auto) checked(Make make) TRIBUTARY_NO_THREAD_SAFETY_ANALYSIS {  // calls what needs a lock
   try {
     return make();
   } catch (const std::exception& error) {
@@ -65,13 +65,15 @@ class Metrics::Impl {
  public:
   using Key = std::pair<std::string, MetricLabels>;
 
-  mutable std::mutex mutex;
-  prometheus::Registry registry{prometheus::Registry::InsertBehavior::Merge};
-  std::map<std::string, prometheus::Family<prometheus::Counter>*> counter_families;
-  std::map<std::string, prometheus::Family<prometheus::Histogram>*> histogram_families;
-  std::map<Key, std::unique_ptr<PrometheusCounter>> counters;
-  std::map<Key, std::unique_ptr<PrometheusHistogram>> histograms;
-  std::map<std::string, ObservedFamily> observed;
+  mutable Mutex mutex;
+  prometheus::Registry registry{prometheus::Registry::InsertBehavior::Merge};  // any thread
+  std::map<std::string, prometheus::Family<prometheus::Counter>*> counter_families
+      TRIBUTARY_GUARDED_BY(mutex);
+  std::map<std::string, prometheus::Family<prometheus::Histogram>*> histogram_families
+      TRIBUTARY_GUARDED_BY(mutex);
+  std::map<Key, std::unique_ptr<PrometheusCounter>> counters TRIBUTARY_GUARDED_BY(mutex);
+  std::map<Key, std::unique_ptr<PrometheusHistogram>> histograms TRIBUTARY_GUARDED_BY(mutex);
+  std::map<std::string, ObservedFamily> observed TRIBUTARY_GUARDED_BY(mutex);
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
@@ -79,10 +81,10 @@ Metrics::~Metrics() = default;
 
 Counter& Metrics::counter(const std::string& name, const std::string& help,
                           const MetricLabels& labels) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   auto& counter = impl_->counters[{name, labels}];
   if (counter == nullptr) {
-    checked([&] {
+    checked([&]() TRIBUTARY_REQUIRES(impl_->mutex) {
       auto& family = impl_->counter_families[name];
       if (family == nullptr)
         family = &prometheus::BuildCounter().Name(name).Help(help).Register(impl_->registry);
@@ -94,10 +96,10 @@ Counter& Metrics::counter(const std::string& name, const std::string& help,
 
 Histogram& Metrics::histogram(const std::string& name, const std::string& help,
                               const std::vector<double>& bounds, const MetricLabels& labels) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   auto& histogram = impl_->histograms[{name, labels}];
   if (histogram == nullptr) {
-    checked([&] {
+    checked([&]() TRIBUTARY_REQUIRES(impl_->mutex) {
       auto& family = impl_->histogram_families[name];
       if (family == nullptr)
         family = &prometheus::BuildHistogram().Name(name).Help(help).Register(impl_->registry);
@@ -109,7 +111,7 @@ Histogram& Metrics::histogram(const std::string& name, const std::string& help,
 
 void Metrics::observe(Kind kind, const std::string& name, const std::string& help,
                       const MetricLabels& labels, std::function<double()> read) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   CHECK(!impl_->counter_families.contains(name) && !impl_->histogram_families.contains(name));
   auto& family = impl_->observed[name];
   family.kind = kind;
@@ -120,7 +122,7 @@ void Metrics::observe(Kind kind, const std::string& name, const std::string& hel
 std::string Metrics::text() const {
   std::map<std::string, ObservedFamily> observed;
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     observed = impl_->observed;
   }
   auto families = impl_->registry.Collect();
