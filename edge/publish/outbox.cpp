@@ -35,7 +35,10 @@ Outbox::Outbox(std::string pipeline, Log& log, const Clock& clock, OutboxOptions
 }
 
 bool Outbox::publish_one(Publisher& publisher, bool flush) {
-  if (clock_.monotonic() < stalled_until_ || !publisher.ready()) return false;
+  if (clock_.monotonic() < stalled_until_ || !publisher.ready()) {
+    first_seen_.reset();  // nothing is due until it can go
+    return false;
+  }
   if (publish_lost(publisher)) return true;
   return lost_.empty() && publish_new(publisher, flush);
 }

@@ -89,6 +89,21 @@ TEST_CASE("a batch waits 50 ms for more events, and goes at once when it is full
   REQUIRE_FALSE(story.outbox->publish_one(story.publisher, false));  // the rest is not full
 }
 
+TEST_CASE("nothing is due while the publisher takes nothing") {
+  Story story;
+  write_events(*story.log, 1, 1);
+  REQUIRE_FALSE(story.outbox->publish_one(story.publisher, false));
+  REQUIRE(story.outbox->next_due());
+  story.publisher.room = 0;  // the connection is lost while the batch waits for more events
+  story.clock.advance(60ms);
+  REQUIRE_FALSE(story.outbox->publish_one(story.publisher, false));
+  REQUIRE_FALSE(story.outbox->next_due());
+  story.publisher.room = 1;
+  REQUIRE_FALSE(story.outbox->publish_one(story.publisher, false));
+  story.clock.advance(50ms);
+  REQUIRE(story.outbox->publish_one(story.publisher, false));
+}
+
 TEST_CASE("an event over 64 KiB travels alone") {
   Story story;
   write_events(*story.log, 1, 2);
