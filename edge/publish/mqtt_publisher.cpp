@@ -116,8 +116,9 @@ milliseconds MqttPublisher::until_due(milliseconds wait) const {
   const bool subscribing =
       state.connected && !state.subscribed && state.refused_subscription.empty();
   if (subscribing) wait = std::min<milliseconds>(wait, kSubscribing);
-  if (const auto due = tracker_.next_due()) {
-    wait = std::min(wait, ceil<milliseconds>(*due - clock_.monotonic()));
+  const auto now = clock_.monotonic();
+  if (const auto due = tracker_.next_due(now)) {
+    wait = std::min(wait, ceil<milliseconds>(*due - now));
   }
   return std::max(wait, 0ms);
 }

@@ -163,14 +163,16 @@ void ReceiptTracker::tick(Time now) {
   lose(std::ranges::find(flights_, silent->order, &Flight::order));
 }
 
-std::optional<ReceiptTracker::Time> ReceiptTracker::next_due() const {
+std::optional<ReceiptTracker::Time> ReceiptTracker::next_due(Time now) const {
   std::optional<Time> due;
   const auto sooner = [&](Time time) { due = due ? std::min(*due, time) : time; };
   for (const auto& flight : flights_) {
     if (flight.lost_at) sooner(*flight.lost_at);
   }
   if (const auto silent = silence()) sooner(silent->since + timeout_);
-  if (refused_reason_ != kSuccess && without_puback() == 0) sooner(refused_until_);
+  if (refused_reason_ != kSuccess && now < refused_until_ && without_puback() == 0) {
+    sooner(refused_until_);
+  }
   return due;
 }
 

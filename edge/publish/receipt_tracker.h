@@ -60,7 +60,7 @@ class ReceiptTracker {
   void disconnected();
   // Call it when next_due() has passed, or more often.
   void tick(Time now);
-  [[nodiscard]] std::optional<Time> next_due() const;
+  [[nodiscard]] std::optional<Time> next_due(Time now) const;
 
   // What was found since the last call, in order.
   std::vector<Delivery> take_deliveries();

@@ -147,7 +147,7 @@ TEST_CASE("when receipts stay away only the oldest batch goes again, after its P
   story.tracker.puback(1, 0x00, story.now);
   story.wait(9'999ms);
   REQUIRE(story.told(Verdict::lost).empty());
-  REQUIRE(story.tracker.next_due() == story.now + 1ms);
+  REQUIRE(story.tracker.next_due(story.now) == story.now + 1ms);
   story.wait(1ms);
   REQUIRE(story.told(Verdict::lost) == Numbers{1});
   REQUIRE_FALSE(story.tracker.trouble().empty());
@@ -221,7 +221,7 @@ TEST_CASE("without a subscriber batches are lost, one goes at a time, and words 
   REQUIRE(story.tracker.trouble().find("nobody is subscribed to tributary/+/events/+") !=
           std::string::npos);
   REQUIRE_FALSE(story.tracker.ready(story.now));
-  story.now = *story.tracker.next_due();
+  story.now = *story.tracker.next_due(story.now);
   REQUIRE(story.tracker.ready(story.now));
   story.send(1, 3);
   REQUIRE_FALSE(story.tracker.ready(story.now));
@@ -239,7 +239,7 @@ TEST_CASE(
     story.tracker.puback(i, 0x87, story.now);
     REQUIRE(story.told(Verdict::lost) == Numbers{1});
     REQUIRE(story.tracker.trouble().find("0x87") != std::string::npos);
-    const auto due = *story.tracker.next_due();
+    const auto due = *story.tracker.next_due(story.now);
     longest = std::max(longest, due - story.now);
     REQUIRE(due - story.now <= 5s);
     story.now = due;
@@ -256,13 +256,22 @@ TEST_CASE("a probe that is refused while others wait for receipts is tried again
   story.send(1, 3);
   story.tracker.puback(3, 0x10, story.now);
   REQUIRE(story.told(Verdict::lost) == Numbers{1});
-  story.now = *story.tracker.next_due();
+  story.now = *story.tracker.next_due(story.now);
   story.pass(1, 4);
   story.receipt(1);
   story.wait(1s);
   const auto deliveries = story.tracker.take_deliveries();
   REQUIRE(deliveries.size() == 2);
   REQUIRE(deliveries[1].range == Story::batch(2));
+}
+
+TEST_CASE("once the wait after a refusal is over nothing is due until a batch goes") {
+  Story story;
+  story.send(1, 1);
+  story.tracker.puback(1, 0x10, story.now);
+  story.now = *story.tracker.next_due(story.now);
+  REQUIRE_FALSE(story.tracker.next_due(story.now));
+  REQUIRE(story.tracker.ready(story.now));
 }
 
 TEST_CASE("a PUBACK for a packet that is no batch in flight changes nothing") {
