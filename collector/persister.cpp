@@ -138,16 +138,19 @@ class PersisterThreads final : public Persister {
       if (in_flight_ < kBatchesInFlight && now >= read_at_) {
         read(now, stop);
       } else {
-        take_written(wait_from(now), stop);
+        const auto read_at =
+            in_flight_ < kBatchesInFlight ? read_at_ : std::chrono::nanoseconds::max();
+        take_written(wait_from(now, read_at), stop);
         consumer_->keep_alive();
       }
     }
     finish();
   }
 
-  [[nodiscard]] std::chrono::milliseconds wait_from(std::chrono::nanoseconds now) const {
-    std::chrono::nanoseconds wait = kAliveEvery;
-    if (in_flight_ < kBatchesInFlight) wait = std::min(wait, read_at_ - now);
+  // Until the next thing that is due: a read at that time, a settlement, a sign of life.
+  [[nodiscard]] std::chrono::milliseconds wait_from(std::chrono::nanoseconds now,
+                                                    std::chrono::nanoseconds read_at) const {
+    auto wait = std::min<std::chrono::nanoseconds>(kAliveEvery, read_at - now);
     if (!written_.empty()) wait = std::min(wait, settle_at_ - now);
     return std::chrono::ceil<std::chrono::milliseconds>(std::max(wait, 0ns));
   }
@@ -206,7 +209,7 @@ class PersisterThreads final : public Persister {
     const auto deadline = clock_.monotonic() + kStopPatience;
     while (in_flight_ > 0 && clock_.monotonic() < deadline) {
       if (!written_.empty() && !written_.front()) return;  // and those behind it come again, too
-      take_written(wait_from(clock_.monotonic()), {});
+      take_written(wait_from(clock_.monotonic(), std::chrono::nanoseconds::max()), {});
       settle();
       consumer_->keep_alive();
     }

@@ -88,9 +88,9 @@ bool Outbox::publish_new(Publisher& publisher, bool flush) {
     if (!first_seen_) first_seen_ = now;
     if (!(*formed)->complete && !flush && now - *first_seen_ < options_.batch_wait) return false;
     const auto last = (*formed)->batch.range.last;
+    first_seen_.reset();  // also when it can't go: nothing is due until the publisher has news
     if (!hand_over(publisher, std::move(**formed))) return false;
     sent_through_ = last;
-    first_seen_.reset();
     return true;
   }
 }

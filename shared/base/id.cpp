@@ -14,7 +14,8 @@ Id read_boot_id() {
   std::string text;
   std::getline(file, text);
   std::erase(text, '-');
-  return Id::parse(text).value_or(Id::random());
+  const auto id = Id::parse(text);
+  return id ? *id : Id::random();
 }
 
 }  // namespace

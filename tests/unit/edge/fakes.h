@@ -50,7 +50,7 @@ class FakePublisher final : public Publisher {
  public:
   bool ready() const override { return room > 0; }
   Result<void> publish(Batch batch) override {
-    if (room == 0) return fail(errc::window_full, "full");
+    if (room == 0 || refuses) return fail(errc::window_full, "full");
     if (batch.payload.size() > size_max)
       return fail(errc::too_large, "larger than the broker takes");
     --room;
@@ -74,6 +74,7 @@ class FakePublisher final : public Publisher {
   }
 
   std::size_t room = 1000;
+  bool refuses = false;  // ready, and full all the same: others publish through it, too
   std::size_t size_max = 1U << 20;
   std::vector<Batch> batches;
   std::vector<Delivery> words;

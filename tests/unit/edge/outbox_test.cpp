@@ -104,6 +104,16 @@ TEST_CASE("nothing is due while the publisher takes nothing") {
   REQUIRE(story.outbox->publish_one(story.publisher, false));
 }
 
+TEST_CASE("nothing is due after the publisher refused a batch that it seemed ready for") {
+  Story story;
+  write_events(*story.log, 1, 1);
+  story.publisher.refuses = true;
+  REQUIRE_FALSE(story.outbox->publish_one(story.publisher, true));
+  REQUIRE_FALSE(story.outbox->next_due());
+  story.publisher.refuses = false;
+  REQUIRE(story.outbox->publish_one(story.publisher, true));
+}
+
 TEST_CASE("an event over 64 KiB travels alone") {
   Story story;
   write_events(*story.log, 1, 2);
