@@ -136,15 +136,16 @@ void ReceiptTracker::lose(std::deque<Flight>::iterator flight) {
   flights_.erase(flight);
 }
 
-// The batch whose silence is measured: the oldest (since it is the oldest: those before it were
-// answered first), or, while probing, the probe.
+// The batch whose silence is measured: while probing the probe; else the oldest, since it is the
+// oldest (those before it were answered first), also when what was to be the probe never went,
+// because a late receipt came for it or the log has it no more.
 std::optional<ReceiptTracker::Silence> ReceiptTracker::silence() const {
   if (!options_.receipts || flights_.empty()) return std::nullopt;
-  const auto& flight = probe_order_ ? flights_.back() : flights_.front();
+  const bool probe_went = probe_order_ && flights_.back().order >= *probe_order_;
+  const auto& flight = probe_went ? flights_.back() : flights_.front();
   if (!flight.puback_at || flight.lost_at) return std::nullopt;
-  if (!probe_order_) return Silence{flight.order, std::max(*flight.puback_at, oldest_since_)};
-  if (flight.order < *probe_order_) return std::nullopt;
-  return Silence{flight.order, *flight.puback_at};
+  if (probe_went) return Silence{flight.order, *flight.puback_at};
+  return Silence{flight.order, std::max(*flight.puback_at, oldest_since_)};
 }
 
 void ReceiptTracker::tick(Time now) {
@@ -160,6 +161,7 @@ void ReceiptTracker::tick(Time now) {
   unanswered_ = true;
   if (probe_order_) timeout_ = std::min(2 * timeout_, options_.timeout_max);
   probe_order_ = next_order_;
+  oldest_since_ = now;
   lose(std::ranges::find(flights_, silent->order, &Flight::order));
 }
 

@@ -186,6 +186,23 @@ TEST_CASE("the probe's receipt frees the rest: what has no receipt a second late
   REQUIRE(story.tracker.in_flight() == 1);
 }
 
+TEST_CASE("when what was to be the probe need not go any more the next oldest is the probe") {
+  Story story;
+  for (int number = 1; number <= 3; ++number) story.pass(static_cast<std::uint64_t>(number), number);
+  story.wait(10s);
+  REQUIRE(story.told(Verdict::lost) == Numbers{1});  // it is to be the probe …
+  story.receipt(1);                                  // … and then its receipt comes
+  REQUIRE(story.told(Verdict::durable) == Numbers{1});
+  REQUIRE(story.tracker.next_due(story.now) == story.now + 10s);
+  story.wait(10s);
+  REQUIRE(story.told(Verdict::lost) == Numbers{2});
+  story.pass(2, 4);
+  story.receipt(2);
+  REQUIRE(story.told(Verdict::durable) == Numbers{2});
+  story.wait(1s);
+  REQUIRE(story.told(Verdict::lost) == Numbers{3});
+}
+
 TEST_CASE("a single receipt that got lost brings its batch back while others go on") {
   Story story;
   story.pass(1, 1);
