@@ -1,0 +1,50 @@
+#include "tests/simulation/simulated_store.h"
+
+namespace tributary::simulation {
+
+using collector::Outcome;
+using Verdict = Outcome::Verdict;
+
+namespace {
+
+// An event that fails alone five times is rejected (DESIGN 5).
+constexpr int kAlone = 5;
+
+}  // namespace
+
+std::vector<Outcome> SimulatedStore::write(std::span<const Event> events) {
+  const Outcome unknown{.verdict = Verdict::retry, .detail = "the connection was lost"};
+  std::vector<Outcome> outcomes(events.size(), unknown);
+  take_time();
+  const bool partial = scheduler_.chance(database_.partial_writes);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (machine_->dead || database_.down) break;
+    if (partial && scheduler_.chance(0.5) && ++database_.left_out[events[i].key] < kAlone) continue;
+    outcomes[i] = write_one(events[i]);
+  }
+  take_time();
+  if (machine_->dead || scheduler_.chance(database_.lost_answers))
+    outcomes.assign(events.size(), unknown);
+  return outcomes;
+}
+
+Outcome SimulatedStore::write_one(const Event& event) {
+  if (event.json.find(kRefusedTemperature) != std::string::npos) {
+    return {.verdict = Verdict::rejected, .detail = "refused by the database"};
+  }
+  const auto [found, written] = database_.documents.try_emplace(
+      event.key, Database::Document{.hash = event.hash, .event = std::string(event.json)});
+  if (written) return {.verdict = Verdict::stored, .detail = {}};
+  const bool same = found->second.hash == event.hash;
+  return {.verdict = same ? Verdict::duplicate : Verdict::conflict, .detail = {}};
+}
+
+void SimulatedStore::take_time() {
+  scheduler_.wait(nullptr, scheduler_.now() + scheduler_.time_between({}, database_.latency));
+}
+
+Result<collector::Page> SimulatedStore::query(const collector::Query& /*query*/) {
+  return fail(errc::unavailable, "nobody asks");
+}
+
+}  // namespace tributary::simulation
