@@ -226,7 +226,10 @@ bool Device::attempt(const MqttPublication& publication, const std::vector<Oracl
     client_->poll(100ms);
   }
   const auto id = client_->publish(publication);
-  if (!id) return false;
+  if (!id) {
+    client_->poll(200ms);
+    return false;
+  }
   const auto rejected = std::ranges::count(lines, Oracle::Fate::rejected, &Oracle::Line::fate);
   const auto deadline = surroundings_.scheduler.now() + kReceiptPatience;
   while (surroundings_.scheduler.now() < deadline && !stop.stop_requested()) {

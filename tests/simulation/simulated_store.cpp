@@ -1,5 +1,7 @@
 #include "tests/simulation/simulated_store.h"
 
+#include <algorithm>
+
 namespace tributary::simulation {
 
 using collector::Outcome;
@@ -8,7 +10,7 @@ using Verdict = Outcome::Verdict;
 namespace {
 
 // An event that fails alone five times is rejected (DESIGN 5).
-constexpr int kAlone = 5;
+constexpr int kFailuresAlone = 5;
 
 }  // namespace
 
@@ -19,13 +21,18 @@ std::vector<Outcome> SimulatedStore::write(std::span<const Event> events) {
   const bool partial = scheduler_.chance(database_.partial_writes);
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (machine_->dead || database_.down) break;
-    if (partial && scheduler_.chance(0.5) && ++database_.left_out[events[i].key] < kAlone) continue;
+    if (partial && scheduler_.chance(0.5) && may_fail(events[i])) continue;
     outcomes[i] = write_one(events[i]);
   }
   take_time();
-  if (machine_->dead || scheduler_.chance(database_.lost_answers))
-    outcomes.assign(events.size(), unknown);
+  const bool lost = scheduler_.chance(database_.lost_answers) &&
+                    std::ranges::all_of(events, [&](const auto& event) { return may_fail(event); });
+  if (machine_->dead || lost) outcomes.assign(events.size(), unknown);
   return outcomes;
+}
+
+bool SimulatedStore::may_fail(const Event& event) {
+  return ++database_.failures[event.key] < kFailuresAlone;
 }
 
 Outcome SimulatedStore::write_one(const Event& event) {

@@ -19,7 +19,7 @@ struct Database {
     std::string event;
   };
   std::map<std::string, Document> documents;  // by the key's bytes
-  std::map<std::string, int> left_out;        // how often an event was not written, and others were
+  std::map<std::string, int> failures;        // of each event, when others were written
   bool down = false;
   double lost_answers = 0;    // how often what was written is not known to be
   double partial_writes = 0;  // how often some of a batch is written, and the rest isn't
@@ -43,6 +43,7 @@ class SimulatedStore final : public collector::Store {
 
  private:
   collector::Outcome write_one(const Event& event);
+  bool may_fail(const Event& event);
   void take_time();
 
   Database& database_;
