@@ -360,7 +360,10 @@ Result<void> Recoverer::settle_last() {
     return file->sync();
   }
   segment.size = segment.end;
-  if (segment.last.next() == next_ && segment.size < options_.segment_size) {
+  // A damaged segment gets no more records: what is left of a frame in it, say a header whose
+  // payload was cut off, would reach over them.
+  if (segment.last.next() == next_ && segment.size < options_.segment_size &&
+      scanned_.back().damages.empty()) {
     segment.file = std::move(*copied);
     recovered_.active = scanned_.back().segment;
   }

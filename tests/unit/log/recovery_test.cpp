@@ -141,6 +141,20 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a record that was cut off behind a damaged one doesn't cover what is written next") {
+  MemoryFileSystem files;
+  make_log(files, 5);
+  files.flip(segment_path(1), frame_offset(4) + 13);
+  files.shrink(segment_path(1), 20);
+  for (std::uint64_t start = 0; start < 3; ++start) {
+    const auto log = open_log(files);
+    REQUIRE(log->recovery().damaged_records == 1);
+    write_records(*log, 5 + start, 5 + start);
+  }
+  const auto log = open_log(files);
+  REQUIRE(sequences(read_all(*log)) == std::vector<std::uint64_t>{1, 2, 3, 5, 6, 7});
+}
+
 TEST_CASE("any one damaged byte of a segment costs two records at most, and never the start") {
   for (std::uint64_t at = 0; at < frame_offset(6); ++at) {
     CAPTURE(at);
