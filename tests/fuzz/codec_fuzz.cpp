@@ -13,11 +13,11 @@ using namespace tributary;
 
 namespace {
 
-// One schema, by a fresh codec and by one that is used for all: nothing is kept from event to event.
+// One schema, by a fresh codec and by one that is used for all: nothing is kept from event to
+// event.
 class Decoding {
  public:
-  explicit Decoding(std::string_view name)
-      : schema_(*Schema::built_in(name)), codec_(schema_) {}
+  explicit Decoding(std::string_view name) : schema_(*Schema::built_in(name)), codec_(schema_) {}
 
   void check(std::string_view text) {
     const auto event = Codec(schema_).decode(text);
@@ -58,7 +58,7 @@ void check_split(std::string_view text, Framing framing) {
   const bool array = framing == Framing::detect &&
                      text.find_first_not_of(" \t\r\n") != std::string_view::npos &&
                      text[text.find_first_not_of(" \t\r\n")] == '[';
-  const std::string_view separators = array ? " \t\r\n[],": " \t\r\n";
+  const std::string_view separators = array ? " \t\r\n[]," : " \t\r\n";
   std::size_t commas = 0;
   const auto skip_to = [&](const char* to) {
     CHECK(at <= to && to <= end);
