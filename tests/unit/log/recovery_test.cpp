@@ -398,6 +398,66 @@ TEST_CASE("a record that goes bad while the log is open is skipped and counted o
                        (segment_name({1}) + "." + std::to_string(frame_offset(4)))));
 }
 
+TEST_CASE("a call of the disk that fails once while the log is opened costs nothing") {
+  bool more = true;
+  for (std::uint64_t call = 0; more; ++call) {
+    CAPTURE(call);
+    MemoryFileSystem files;
+    {
+      auto log = open_log(files, ten_in_a_segment());
+      write_records(*log, 1, 25);
+      must(log->release("reader", {{1}, {3}}));
+      must(log->release("reader", {{4}, {6}}));
+    }
+    const auto before = files.calls();
+    files.fail_calls(before + call, 1, EIO);
+    auto log = Log::open(files, ten_in_a_segment());
+    more = files.calls() > before + call;
+    files.mend();
+    if (!log) continue;
+    REQUIRE((*log)->position("reader").prefix.value == 6);
+    REQUIRE((*log)->recovery().damaged_records == 0);
+    REQUIRE(sequences(read_all(**log)) == numbers(1, 25));
+  }
+}
+
+TEST_CASE("a directory that could not be looked at is not taken for one that is durable") {
+  std::mt19937_64 random(0);
+  for (std::uint64_t call = 0; call < 8; ++call) {
+    CAPTURE(call);
+    MemoryFileSystem files;
+    files.fail_calls(call, 1, EIO);
+    auto log = Log::open(files, small_log());
+    if (!log) log = Log::open(files, small_log());
+    write_records(*must(std::move(log)), 1, 3);
+    files.restart(Crash::drop, random);
+    REQUIRE(sequences(read_all(*open_log(files))) == numbers(1, 3));
+  }
+}
+
+TEST_CASE("an end of the last segment that can't be read is neither cut off nor used again") {
+  MemoryFileSystem files;
+  make_log(files, 200);
+  files.make_unreadable(segment_path(1), frame_offset(199), frame_offset(201));
+  std::uint64_t next = 0;
+  {
+    const auto log = open_log(files);
+    const auto records = read_all(*log);
+    REQUIRE(records.entries.size() > 100);
+    REQUIRE(sequences(records) == numbers(1, records.entries.size()));
+    REQUIRE(log->recovery().torn_bytes == 0);
+    next = must(log->append(as_bytes("next"))).value;
+    REQUIRE(next > 200);
+    must(log->commit());
+    REQUIRE(must(log->read({200}, {})).entries.size() == 1);
+  }
+  files.mend();
+  const auto records = must(open_log(files)->read({0}, {}));
+  auto expected = numbers(1, 200);
+  expected.push_back(next);
+  REQUIRE(sequences(records) == expected);
+}
+
 TEST_CASE("a disk without room for a copy does not prevent opening") {
   MemoryFileSystem files;
   make_log(files, 25, ten_in_a_segment());
