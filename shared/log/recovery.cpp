@@ -439,9 +439,11 @@ void Recoverer::count_gaps() {
     if (first < end) report.damaged_records += end.value - first.value;
   };
   const auto& segments = recovered_.segments;
+  // No segment goes before every cursor has passed it, and no cursor starts before the first one.
+  if (!recovered_.cursors.empty() && !segments.empty()) count({1}, segments.front()->first);
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const auto& segment = *segments[i];
-    for (const auto& range : segment.missing) report.damaged_records += range.count();
+    for (const auto& range : segment.missing) count(range.first, range.last.next());
     count(segment.last.next(), i + 1 < segments.size() ? segments[i + 1]->first : next_);
   }
 }

@@ -98,6 +98,17 @@ TEST_CASE("a flipped bit in a payload costs that record alone") {
   }
 }
 
+TEST_CASE("damage to what every cursor has released is no loss") {
+  MemoryFileSystem files;
+  {
+    auto log = open_log(files);
+    write_records(*log, 1, 5);
+    must(log->release("reader", range(1, 3)));
+  }
+  files.flip(segment_path(1), frame_offset(2) + kFrameHeaderSize);
+  REQUIRE(open_log(files)->recovery().damaged_records == 0);
+}
+
 TEST_CASE("a damaged header costs only the gap") {
   MemoryFileSystem files;
   make_log(files, 10);
