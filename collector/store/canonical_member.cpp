@@ -7,12 +7,9 @@ namespace {
 
 // The place behind the string that begins at `at`.
 std::size_t skip_string(std::string_view text, std::size_t at) {
-  ++at;
-  while (at < text.size()) {
-    at = text.find_first_of("\"\\", at);
-    if (at == std::string_view::npos) break;
+  for (at = text.find_first_of("\"\\", at + 1); at != std::string_view::npos;
+       at = text.find_first_of("\"\\", at + 2)) {  // behind what is escaped
     if (text[at] == '"') return at + 1;
-    at += 2;  // with what is escaped
   }
   return text.size();
 }

@@ -23,13 +23,6 @@ using asio::ip::tcp;
 constexpr std::chrono::milliseconds kAcceptRetry{100};
 constexpr std::size_t kWaitingPerWorker = 64;
 
-bool same_name(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 // "127.0.0.1:8000", "[::1]:8000", "localhost:8000".
 std::optional<tcp::endpoint> parse_address(std::string_view text) {
   const auto colon = text.rfind(':');
@@ -70,20 +63,6 @@ Error cannot_listen(const std::string& address, const asio::error_code& ec) {
 }
 
 }  // namespace
-
-std::optional<std::string_view> HttpRequest::parameter(std::string_view name) const {
-  for (const auto& [key, value] : query) {
-    if (key == name) return value;
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string_view> HttpRequest::header(std::string_view name) const {
-  for (const auto& [key, value] : headers) {
-    if (same_name(key, name)) return value;
-  }
-  return std::nullopt;
-}
 
 class HttpServer::Impl {
  public:

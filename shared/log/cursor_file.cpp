@@ -8,6 +8,7 @@
 #include "shared/log/frame.h"
 #include "shared/log/position.h"
 #include "shared/log/replace_file.h"
+#include "shared/log/scan.h"
 
 namespace tributary {
 namespace {
@@ -108,7 +109,7 @@ Result<std::vector<CursorSlot>> read_cursor_file(FileSystem& files,
   std::vector<CursorSlot> slots;
   for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{kCursorSlotSize}}) {
     Bytes bytes(kCursorSlotSize);
-    const auto count = file->read(offset, bytes);
+    const auto count = read_patiently(*file, offset, bytes);
     if (!count) continue;  // a sector that can't be read is a damaged slot
     auto slot = decode_cursor_slot(ByteView(bytes).first(*count));
     if (slot) {

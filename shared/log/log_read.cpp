@@ -107,7 +107,9 @@ Result<bool> Log::Impl::read_segment(const View& view, Collector& to) {
     }
     file = std::move(*opened);
   }
-  SegmentScan scan(*file, format_, view.range);
+  SegmentScan scan(*file, format_, view.range,
+                   view.segment->unreadable ? SegmentScan::OnUnreadable::take_as_zeros
+                                            : SegmentScan::OnUnreadable::fail);
   for (;;) {
     TRIBUTARY_ASSIGN(const auto found, scan.next());
     if (found.kind == Found::Kind::end || found.kind == Found::Kind::tail) break;

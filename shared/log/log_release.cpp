@@ -57,6 +57,7 @@ Position Log::Impl::position(std::string_view name) const {
 
 // For drop_oldest: until `size` more bytes are within the quota.
 Result<void> Log::Impl::make_room(std::uint64_t size) {
+  remove_doomed();  // what the disk refused to remove before
   for (;;) {
     std::shared_ptr<Segment> victim;
     {
@@ -127,7 +128,8 @@ void Log::Impl::take_passed() {
   }
 }
 
-// A file that can't be removed now is tried again with the next ones, and by the next open.
+// A file that can't be removed now is tried again with the next ones, before the log is found to be
+// full, and by the next open.
 void Log::Impl::remove_doomed() {
   std::vector<std::shared_ptr<Segment>> doomed;
   {

@@ -119,7 +119,7 @@ Result<void> Recoverer::look_at_segment(const std::string& name, Sequence first)
   TRIBUTARY_ASSIGN(found.size, file->size());
   std::array<std::byte, kSegmentHeaderSize> bytes{};
   // A header that can't be read is a damaged one.
-  const auto count = file->read(0, bytes).value_or(0);
+  const auto count = read_patiently(*file, 0, bytes).value_or(0);
   found.header = decode_segment_header(ByteView(bytes).first(count));
   if (!found.header) found.guess = guess_log_id(ByteView(bytes).first(count));
   if (found.header && !found.header->understood()) {
@@ -229,6 +229,7 @@ Result<Scanned> Recoverer::scan(const SegmentFile& file, Sequence before) {
   };
   for (;;) {
     TRIBUTARY_ASSIGN(const auto found, scan.next());
+    segment.unreadable = scan.unreadable_bytes() > 0;
     switch (found.kind) {
       case Found::Kind::record:
         go_to(found.sequence, found.offset + found.size);
@@ -245,11 +246,14 @@ Result<Scanned> Recoverer::scan(const SegmentFile& file, Sequence before) {
         result.damages.push_back({found.offset, found.size});
         break;
       case Found::Kind::tail:
-        if (is_last && !found.looks_written) {
+        if (is_last && !found.looks_written && scan.unreadable_bytes() == 0) {
           result.torn = found.size;
         } else if (is_last) {
-          go_to(found.sequence, found.offset + found.size);
-          segment.add_missing({found.sequence, found.sequence});
+          // What can't be read may be as many records as there is room for.
+          const auto more = scan.unreadable_bytes() > 0 ? found.size / kFrameSizeLeast : 0;
+          const Sequence last{found.sequence.value + more};
+          go_to(last, found.offset + found.size);
+          segment.add_missing({last, last});
           result.damages.push_back({found.offset, found.size});
         } else if (found.sequence < before) {
           result.damages.push_back({found.offset, found.size});
@@ -360,7 +364,10 @@ Result<void> Recoverer::settle_last() {
     return file->sync();
   }
   segment.size = segment.end;
-  if (segment.last.next() == next_ && segment.size < options_.segment_size) {
+  // A damaged segment gets no more records: what is left of a frame in it, say a header whose
+  // payload was cut off, would reach over them.
+  if (segment.last.next() == next_ && segment.size < options_.segment_size &&
+      scanned_.back().damages.empty()) {
     segment.file = std::move(*copied);
     recovered_.active = scanned_.back().segment;
   }
@@ -432,16 +439,29 @@ void Recoverer::count_gaps() {
     if (first < end) report.damaged_records += end.value - first.value;
   };
   const auto& segments = recovered_.segments;
+  // No segment goes before every cursor has passed it, and no cursor starts before the first one.
+  if (!recovered_.cursors.empty() && !segments.empty()) count({1}, segments.front()->first);
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const auto& segment = *segments[i];
-    for (const auto& range : segment.missing) report.damaged_records += range.count();
+    for (const auto& range : segment.missing) count(range.first, range.last.next());
     count(segment.last.next(), i + 1 < segments.size() ? segments[i + 1]->first : next_);
   }
 }
 
-bool exists(FileSystem& files, const std::filesystem::path& directory) {
+// What a failure to look into or to sync a directory says when it is somebody else's: then it was
+// there before us.
+bool is_not_ours(const Error& error) {
+  return error.code() == std::errc::permission_denied ||
+         error.code() == std::errc::operation_not_permitted ||
+         error.code() == std::errc::read_only_file_system ||
+         error.code() == std::errc::invalid_argument;
+}
+
+Result<bool> exists(FileSystem& files, const std::filesystem::path& directory) {
   const auto names = files.list(directory);
-  return names || names.error().code() != std::errc::no_such_file_or_directory;
+  if (names || is_not_ours(names.error())) return true;
+  if (names.error().code() == std::errc::no_such_file_or_directory) return false;
+  return std::unexpected(names.error());
 }
 
 }  // namespace
@@ -450,11 +470,11 @@ Result<void> prepare_directory(FileSystem& files, const std::filesystem::path& d
   // One level at a time, each durable before the next: what is there needs no second look.
   const auto parent =
       directory.has_parent_path() ? directory.parent_path() : std::filesystem::path(".");
-  if (exists(files, directory)) {
-    // It may have been made by a process that died before it could sync; a parent that we may not
-    // open was made by somebody else.
-    std::ignore = files.sync_directory(parent);
-    return {};
+  TRIBUTARY_ASSIGN(const bool there, exists(files, directory));
+  if (there) {
+    // It may have been made by a process that died before it could sync.
+    auto synced = files.sync_directory(parent);
+    return !synced && is_not_ours(synced.error()) ? Result<void>() : synced;
   }
   if (parent != directory) TRIBUTARY_TRY(prepare_directory(files, parent));
   TRIBUTARY_TRY(files.make_directories(directory));

@@ -8,7 +8,14 @@ namespace {
 Result<std::shared_ptr<File>> make(FileSystem& files, const std::filesystem::path& unfinished,
                                    const std::filesystem::path& path,
                                    const std::function<Result<void>(File&)>& fill) {
-  TRIBUTARY_ASSIGN(std::shared_ptr<File> file, files.open(unfinished, OpenMode::create));
+  auto made = files.open(unfinished, OpenMode::create);
+  if (!made && made.error().code() == std::errc::file_exists) {
+    // An earlier try failed, and could not even clear away behind itself.
+    TRIBUTARY_TRY(files.remove(unfinished));
+    made = files.open(unfinished, OpenMode::create);
+  }
+  if (!made) return std::unexpected(std::move(made).error());
+  std::shared_ptr<File> file = std::move(*made);
   TRIBUTARY_TRY(fill(*file));
   TRIBUTARY_TRY(file->sync());
   TRIBUTARY_TRY(files.rename(unfinished, path));

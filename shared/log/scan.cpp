@@ -13,6 +13,12 @@ constexpr std::size_t kUnreadableStep = 4096;
 
 }  // namespace
 
+Result<std::size_t> read_patiently(const File& file, std::uint64_t offset,
+                                   std::span<std::byte> into) {
+  const auto count = file.read(offset, into);
+  return count ? count : file.read(offset, into);
+}
+
 SegmentScan::SegmentScan(const File& file, const FrameFormat& format, Range range,
                          OnUnreadable on_unreadable)
     : file_(file),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "shared/base/bytes.h"
 #include "shared/base/sequence.h"
@@ -8,6 +9,10 @@
 #include "shared/log/frame.h"
 
 namespace tributary {
+
+// Asks a disk that fails once more: what it refuses for good is lost, and should not be by mistake.
+Result<std::size_t> read_patiently(const File& file, std::uint64_t offset,
+                                   std::span<std::byte> into);
 
 // One thing found in a segment.
 struct Found {

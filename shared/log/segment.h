@@ -28,6 +28,7 @@ struct Segment {
   std::vector<Place> index;                 // of a frame in each kIndexStep bytes, ascending
   std::vector<SequenceRange> missing;       // known to be damaged, ascending
   std::shared_ptr<File> file;               // while records are added to it
+  bool unreadable = false;  // the disk refused parts of it at open(): they are damage from then on
 
   explicit Segment(Sequence first_sequence)
       : first(first_sequence), last{first_sequence.value - 1} {}

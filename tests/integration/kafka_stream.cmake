@@ -7,3 +7,6 @@ target_link_libraries(tributary_kafka_fixture
 tributary_test(test_kafka_stream LABEL integration TIMEOUT 180
   SOURCES ${CMAKE_CURRENT_LIST_DIR}/kafka_stream_test.cpp
   DEPENDS tributary_kafka_fixture tributary_tcp_proxy)
+# librdkafka's macros.
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/kafka_fixture.cpp PROPERTIES
+  COMPILE_OPTIONS $<$<CXX_COMPILER_ID:Clang>:-Wno-gnu-statement-expression-from-macro-expansion>)

@@ -13,6 +13,8 @@ kTestPackages=(python3 python3-pytest python3-paho-mqtt python3-confluent-kafka 
 kBackbonePackages=(
   maven openjdk-17-jre-headless python3 python3-pip python3-pymongo libcurl4 kcat
 )
+# What the preset `fuzz` is built with; llvm has the names for stack traces.
+kFuzzPackages=(clang-19 libclang-rt-19-dev llvm python3)
 
 # need_packages NAME...: installs those that are missing. Touches apt only when one is.
 # Returns 1, having said what to do, when it can't.

@@ -36,6 +36,10 @@ class MemoryFile final : public File {
     const std::lock_guard lock(files_.mutex_);
     TRIBUTARY_TRY(alive());
     TRIBUTARY_TRY(files_.begin(Operation::read, path_));
+    if (const auto bad = files_.unreadable_.find(path_); bad != files_.unreadable_.end()) {
+      const auto [begin, end] = bad->second;
+      if (offset < end && offset + into.size() > begin) return fail_with(EIO, path_);
+    }
     const auto size = node_->now.size();
     if (offset >= size) return std::size_t{0};
     const auto count = std::min<std::size_t>(into.size(), size - offset);
@@ -175,6 +179,10 @@ bool MemoryFileSystem::powerless() const { return mutations_ >= crash_at_; }
 
 Result<void> MemoryFileSystem::begin(Operation operation, const std::string& path) {
   if (powerless()) return fail_with(EIO, path);
+  const auto call = calls_++;
+  if (call >= failing_first_ && call - failing_first_ < failing_count_) {
+    return fail_with(failing_error_, path);
+  }
   const auto failing = failing_.find(operation);
   if (failing == failing_.end() || failing->second.second == 0) return {};
   --failing->second.second;
@@ -312,6 +320,7 @@ void MemoryFileSystem::restart(Crash crash, std::mt19937_64& random) {
   ++epoch_;
   locked_.clear();
   failing_.clear();
+  failing_count_ = 0;
   crash_at_ = ~std::uint64_t{0};
   if (crash == Crash::process) return;
   const auto kept = crash == Crash::drop   ? std::size_t{0}
@@ -375,6 +384,31 @@ void MemoryFileSystem::corrupt(Node& node, std::mt19937_64& random) {
 void MemoryFileSystem::fail_next(Operation operation, int error, int count) {
   const std::lock_guard lock(mutex_);
   failing_[operation] = {error, count};
+}
+
+void MemoryFileSystem::fail_calls(std::uint64_t first, std::uint64_t count, int error) {
+  const std::lock_guard lock(mutex_);
+  failing_first_ = first;
+  failing_count_ = count;
+  failing_error_ = error;
+}
+
+std::uint64_t MemoryFileSystem::calls() const {
+  const std::lock_guard lock(mutex_);
+  return calls_;
+}
+
+void MemoryFileSystem::make_unreadable(const std::filesystem::path& path, std::uint64_t begin,
+                                       std::uint64_t end) {
+  const std::lock_guard lock(mutex_);
+  unreadable_[normal(path)] = {begin, end};
+}
+
+void MemoryFileSystem::mend() {
+  const std::lock_guard lock(mutex_);
+  failing_.clear();
+  unreadable_.clear();
+  failing_count_ = 0;
 }
 
 void MemoryFileSystem::set_capacity(std::uint64_t bytes) {

@@ -63,6 +63,14 @@ class MemoryFileSystem final : public FileSystem {
   // The next `count` calls of this kind fail with this errno. A write leaves the first half of its
   // bytes; a sync drops what it should have written.
   void fail_next(Operation operation, int error, int count = 1);
+  // All operations, of whatever kind, are counted from 0. Those from number `first` on, `count` of
+  // them, fail with this errno, as above.
+  void fail_calls(std::uint64_t first, std::uint64_t count, int error);
+  [[nodiscard]] std::uint64_t calls() const;
+  // Reads of these bytes of a file fail with EIO: a bad sector.
+  void make_unreadable(const std::filesystem::path& path, std::uint64_t begin, std::uint64_t end);
+  // Nothing fails from now on.
+  void mend();
   // Bytes of all files together; a write beyond it writes what fits and fails with ENOSPC.
   void set_capacity(std::uint64_t bytes);
 
@@ -116,7 +124,12 @@ class MemoryFileSystem final : public FileSystem {
   Names durable_;
   std::vector<NameChange> unsynced_;
   std::set<std::string> locked_;
-  std::map<Operation, std::pair<int, int>> failing_;  // errno, how often
+  std::map<Operation, std::pair<int, int>> failing_;                           // errno, how often
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> unreadable_;  // begin, end
+  std::uint64_t calls_ = 0;
+  std::uint64_t failing_first_ = 0;  // of calls
+  std::uint64_t failing_count_ = 0;
+  int failing_error_ = 0;
   std::uint64_t capacity_ = ~std::uint64_t{0};
   std::uint64_t mutations_ = 0;
   std::uint64_t crash_at_ = ~std::uint64_t{0};

@@ -193,6 +193,30 @@ TEST_CASE("drop_oldest keeps the newest records within the quota and counts what
   REQUIRE(log->position("reader").prefix.value == first - 1);
 }
 
+TEST_CASE("an oldest segment that could not be removed is removed once the disk lets it go") {
+  MemoryFileSystem files;
+  const auto options = three_segments(WhenFull::drop_oldest);
+  const auto log = open_log(files, options);
+  files.fail_next(Operation::remove, EIO, 100);
+  std::uint64_t written = 0;
+  do {
+    must(log->append(as_bytes(record_text(++written))));
+  } while (log->commit());
+  files.mend();
+  REQUIRE(must(log->commit()).value == written);
+  REQUIRE(log->stats().bytes <= options.size_max);
+}
+
+TEST_CASE("an unfinished file that could not be cleared away is in nobody's way") {
+  MemoryFileSystem files;
+  const auto log = open_log(files);
+  must(log->append(as_bytes(record_text(1))));
+  files.fail_next(Operation::sync, EIO);
+  files.fail_next(Operation::remove, EIO);
+  REQUIRE(!log->commit());
+  REQUIRE(must(log->commit()).value == 1);
+}
+
 TEST_CASE("a batch larger than a segment is spread over several") {
   MemoryFileSystem files;
   const auto log = open_log(files, three_segments(WhenFull::refuse));

@@ -98,6 +98,17 @@ TEST_CASE("a flipped bit in a payload costs that record alone") {
   }
 }
 
+TEST_CASE("damage to what every cursor has released is no loss") {
+  MemoryFileSystem files;
+  {
+    auto log = open_log(files);
+    write_records(*log, 1, 5);
+    must(log->release("reader", range(1, 3)));
+  }
+  files.flip(segment_path(1), frame_offset(2) + kFrameHeaderSize);
+  REQUIRE(open_log(files)->recovery().damaged_records == 0);
+}
+
 TEST_CASE("a damaged header costs only the gap") {
   MemoryFileSystem files;
   make_log(files, 10);
@@ -139,6 +150,20 @@ TEST_CASE(
     log.reset();
     REQUIRE(sequences(read_all(*open_log(files))) == std::vector<std::uint64_t>{1, 2, 3, 4, 6, 7});
   }
+}
+
+TEST_CASE("a record that was cut off behind a damaged one doesn't cover what is written next") {
+  MemoryFileSystem files;
+  make_log(files, 5);
+  files.flip(segment_path(1), frame_offset(4) + 13);
+  files.shrink(segment_path(1), 20);
+  for (std::uint64_t start = 0; start < 3; ++start) {
+    const auto log = open_log(files);
+    REQUIRE(log->recovery().damaged_records == 1);
+    write_records(*log, 5 + start, 5 + start);
+  }
+  const auto log = open_log(files);
+  REQUIRE(sequences(read_all(*log)) == std::vector<std::uint64_t>{1, 2, 3, 5, 6, 7});
 }
 
 TEST_CASE("any one damaged byte of a segment costs two records at most, and never the start") {
@@ -382,6 +407,66 @@ TEST_CASE("a record that goes bad while the log is open is skipped and counted o
   }
   REQUIRE(files.exists(kLogDirectory / "damaged" /
                        (segment_name({1}) + "." + std::to_string(frame_offset(4)))));
+}
+
+TEST_CASE("a call of the disk that fails once while the log is opened costs nothing") {
+  bool more = true;
+  for (std::uint64_t call = 0; more; ++call) {
+    CAPTURE(call);
+    MemoryFileSystem files;
+    {
+      auto log = open_log(files, ten_in_a_segment());
+      write_records(*log, 1, 25);
+      must(log->release("reader", {{1}, {3}}));
+      must(log->release("reader", {{4}, {6}}));
+    }
+    const auto before = files.calls();
+    files.fail_calls(before + call, 1, EIO);
+    auto log = Log::open(files, ten_in_a_segment());
+    more = files.calls() > before + call;
+    files.mend();
+    if (!log) continue;
+    REQUIRE((*log)->position("reader").prefix.value == 6);
+    REQUIRE((*log)->recovery().damaged_records == 0);
+    REQUIRE(sequences(read_all(**log)) == numbers(1, 25));
+  }
+}
+
+TEST_CASE("a directory that could not be looked at is not taken for one that is durable") {
+  std::mt19937_64 random(0);
+  for (std::uint64_t call = 0; call < 8; ++call) {
+    CAPTURE(call);
+    MemoryFileSystem files;
+    files.fail_calls(call, 1, EIO);
+    auto log = Log::open(files, small_log());
+    if (!log) log = Log::open(files, small_log());
+    write_records(*must(std::move(log)), 1, 3);
+    files.restart(Crash::drop, random);
+    REQUIRE(sequences(read_all(*open_log(files))) == numbers(1, 3));
+  }
+}
+
+TEST_CASE("an end of the last segment that can't be read is neither cut off nor used again") {
+  MemoryFileSystem files;
+  make_log(files, 200);
+  files.make_unreadable(segment_path(1), frame_offset(199), frame_offset(201));
+  std::uint64_t next = 0;
+  {
+    const auto log = open_log(files);
+    const auto records = read_all(*log);
+    REQUIRE(records.entries.size() > 100);
+    REQUIRE(sequences(records) == numbers(1, records.entries.size()));
+    REQUIRE(log->recovery().torn_bytes == 0);
+    next = must(log->append(as_bytes("next"))).value;
+    REQUIRE(next > 200);
+    must(log->commit());
+    REQUIRE(must(log->read({200}, {})).entries.size() == 1);
+  }
+  files.mend();
+  const auto records = must(open_log(files)->read({0}, {}));
+  auto expected = numbers(1, 200);
+  expected.push_back(next);
+  REQUIRE(sequences(records) == expected);
 }
 
 TEST_CASE("a disk without room for a copy does not prevent opening") {
