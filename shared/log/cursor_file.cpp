@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "shared/base/check.h"
 #include "shared/log/crc32c.h"
@@ -133,8 +134,17 @@ Result<void> CursorFile::save(const Position& position) {
   const auto bytes = encode_cursor_slot(slot);
   auto saved = file_->write(slot_offset(slot.generation), bytes);
   if (saved) saved = file_->sync();
-  if (!saved) file_.reset();
-  return saved;
+  if (!saved) {
+    file_.reset();
+    return saved;
+  }
+  passed_ = std::exchange(saved_, position.prefix);
+  return {};
+}
+
+Result<void> CursorFile::save_twice_for(Sequence through, const Position& position) {
+  TRIBUTARY_TRY(save(position));
+  return passed_ < through ? save(position) : Result<void>();
 }
 
 // Both slots say the same then, so that damage to one of them costs nothing.
@@ -146,6 +156,7 @@ Result<void> CursorFile::make_anew(CursorSlot& slot) {
   });
   if (!file) return std::unexpected(std::move(file).error());
   file_ = std::move(*file);
+  saved_ = passed_ = slot.position.prefix;
   return {};
 }
 

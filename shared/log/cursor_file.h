@@ -48,6 +48,11 @@ class CursorFile {
   // Durable on return. After a failure the old position or this one is on the disk, and the next
   // save makes the file anew: Linux calls the pages of a failed sync clean.
   Result<void> save(const Position& position);
+  // The same, and again if need be: until both slots have passed `through`, which `position` has. A
+  // record may go only then: with one slot damaged, the other must not stand before it.
+  Result<void> save_twice_for(Sequence through, const Position& position);
+  // What both slots have passed.
+  [[nodiscard]] Sequence passed() const { return passed_; }
 
  private:
   Result<void> make_anew(CursorSlot& slot);
@@ -56,6 +61,8 @@ class CursorFile {
   std::filesystem::path path_;
   Id log_;
   std::uint64_t generation_;    // the last one that may be on the disk
+  Sequence saved_;              // the prefix in the newer slot …
+  Sequence passed_;             // … and in the older one
   std::shared_ptr<File> file_;  // none: the file is to be made anew
 };
 

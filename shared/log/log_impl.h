@@ -52,10 +52,14 @@ class Log::Impl {
   };
   struct Cursor {
     Cursor(std::string given, Position at, std::unique_ptr<CursorFile> in)
-        : name(std::move(given)), position(std::move(at)), file(std::move(in)) {}
+        : name(std::move(given)),
+          position(std::move(at)),
+          passed(in->passed()),
+          file(std::move(in)) {}
 
     const std::string name;
-    Position position;  // guarded by the log's mutex
+    Position position;  // guarded by the log's mutex, as is …
+    Sequence passed;    // … what both copies of the position have passed
     Mutex saving;       // held while the file is written: by release(), or by a drop
     std::unique_ptr<CursorFile> file TRIBUTARY_GUARDED_BY(saving);
   };
@@ -70,6 +74,7 @@ class Log::Impl {
 
   Result<void> make_room(std::uint64_t size);
   Result<void> drop(const std::shared_ptr<Segment>& victim);
+  Sequence passed_segments(Sequence prefix) const TRIBUTARY_REQUIRES(mutex_);
   void take_passed() TRIBUTARY_REQUIRES(mutex_);
   void remove_doomed();
 

@@ -26,6 +26,7 @@ Result<void> Log::Impl::release(std::string_view name, SequenceRange range,
     CHECK(range.last <= committed_);
     add_released(position, range);
   }
+  const auto through = passed_segments(position.prefix);
   lock.unlock();
   if (position.ranges.size() > kCursorRangesMax) {
     return fail(errc::queue_full, "the cursor " + released.name + " has too many gaps");
@@ -34,9 +35,10 @@ Result<void> Log::Impl::release(std::string_view name, SequenceRange range,
     CHECK(data->size() <= kCursorDataSizeMax);
     position.data.assign(data->begin(), data->end());
   }
-  TRIBUTARY_TRY(released.file->save(position));
+  TRIBUTARY_TRY(released.file->save_twice_for(through, position));
   lock.lock();
   released.position = std::move(position);
+  released.passed = released.file->passed();
   take_passed();
   lock.unlock();
   remove_doomed();
@@ -85,16 +87,17 @@ Result<void> Log::Impl::drop(const std::shared_ptr<Segment>& victim) {
     const MutexLock saving(cursor->saving);
     MutexLock lock(mutex_);
     auto position = cursor->position;
-    if (position.prefix >= range.last) continue;
+    if (cursor->passed >= range.last) continue;
     for (const auto& lost : unreleased(position, range)) {
       position.dropped += victim->count_records(lost);
       add_released(dropped, lost);
     }
     lock.unlock();
     add_released(position, {{1}, range.last});
-    TRIBUTARY_TRY(cursor->file->save(position));
+    TRIBUTARY_TRY(cursor->file->save_twice_for(range.last, position));
     lock.lock();
     cursor->position = std::move(position);
+    cursor->passed = cursor->file->passed();
   }
   if (cursors_.empty()) add_released(dropped, range);
   {
@@ -110,20 +113,31 @@ Result<void> Log::Impl::drop(const std::shared_ptr<Segment>& victim) {
   return {};
 }
 
-// Takes the segments that every cursor has passed out of the log. The caller holds mutex_, or is
-// alone; remove_doomed() comes next.
+// The end of the segments that may go once every cursor has passed this prefix for good.
+Sequence Log::Impl::passed_segments(Sequence prefix) const {
+  Sequence through;
+  if (options_.keep_released) return through;
+  for (const auto& segment : segments_) {
+    if (segment->last > prefix) break;
+    const bool small = segment->size < options_.segment_size / kPassedActivePart;
+    if (segment == active_ && (writing_ || small)) break;
+    through = segment->last;
+  }
+  return through;
+}
+
+// Takes the segments that every cursor has passed out of the log; remove_doomed() comes next.
 void Log::Impl::take_passed() {
-  if (cursors_.empty() || options_.keep_released) return;
+  if (cursors_.empty()) return;
   Sequence passed{~std::uint64_t{0}};
-  for (const auto& cursor : cursors_) passed = std::min(passed, cursor->position.prefix);
-  while (!segments_.empty() && segments_.front()->last <= passed) {
-    const auto& front = segments_.front();
-    if (front == active_) {
-      if (writing_ || front->size < options_.segment_size / kPassedActivePart) return;
-      front->file.reset();
+  for (const auto& cursor : cursors_) passed = std::min(passed, cursor->passed);
+  const auto through = passed_segments(passed);
+  while (!segments_.empty() && segments_.front()->last <= through) {
+    if (segments_.front() == active_) {
+      active_->file.reset();
       active_.reset();
     }
-    doomed_.push_back(front);
+    doomed_.push_back(segments_.front());
     segments_.pop_front();
   }
 }

@@ -56,6 +56,7 @@ class EdgeProcess {
   // Everything that its sensor had to give is delivered.
   [[nodiscard]] bool done() const;
   [[nodiscard]] std::string describe() const;
+  [[nodiscard]] std::string notes() const { return {}; }
 
  private:
   EdgeProcess(Surroundings surroundings, Options options);
@@ -89,6 +90,8 @@ class CollectorProcess {
 
   void kill();
   [[nodiscard]] collector::Stream& stream() const { return *pipeline_.stream; }
+  // What opening its stream found, for the operator.
+  [[nodiscard]] std::string notes() const { return " " + stream().health().detail; }
 
  private:
   explicit CollectorProcess(Surroundings surroundings);

@@ -209,7 +209,8 @@ class Simulation {
 
   template <class Process>
   void fail(Host<Process>& host, Operation operation) {
-    const int count = static_cast<int>(scheduler_.between(1, 4));
+    // Four reads in a row are both copies of a cursor: then the totals begin anew, and say so.
+    const int count = static_cast<int>(scheduler_.between(1, 3));
     tell(host.name + ": " + std::to_string(count) + " disk operations of kind " +
          std::to_string(static_cast<int>(operation)) + " fail");
     ++verdict_.faults;

@@ -337,6 +337,39 @@ TEST_CASE("one damaged slot of a cursor costs one release at most") {
   }
 }
 
+TEST_CASE("a segment goes only when both slots of every cursor have passed it") {
+  for (const std::uint64_t slot : {0U, 4096U}) {
+    MemoryFileSystem files;
+    {
+      auto log = open_log(files, ten_in_a_segment());
+      write_records(*log, 1, 35);
+      must(log->release("reader", range(1, 5)));
+      must(log->release("reader", range(6, 30)));
+      REQUIRE(log->stats().first == Sequence{31});
+    }
+    files.flip(cursor_path("reader"), slot + 100);
+    auto log = open_log(files, ten_in_a_segment());
+    REQUIRE(log->position("reader").prefix == Sequence{30});
+    REQUIRE(log->recovery().damaged_records == 0);
+  }
+}
+
+TEST_CASE("no sequence comes again when the newest slot of the cursor of an empty log is damaged") {
+  for (const std::uint64_t slot : {0U, 4096U}) {
+    MemoryFileSystem files;
+    {
+      auto log = open_log(files, ten_in_a_segment());
+      write_records(*log, 1, 10);
+      must(log->release("reader", range(1, 4)));
+      must(log->release("reader", range(5, 10)));
+      REQUIRE(log->stats().segments == 0);
+    }
+    files.flip(cursor_path("reader"), slot + 100);
+    auto log = open_log(files, ten_in_a_segment());
+    write_records(*log, 11, 11);
+  }
+}
+
 TEST_CASE("a cursor with two damaged slots starts anew, before the first record there is") {
   MemoryFileSystem files;
   {
