@@ -423,6 +423,7 @@ Result<Recovered::Cursor> Recoverer::restore_cursor(const std::string& name) {
   note(file_name + " could not be made anew: " + saved.error().message());
   TRIBUTARY_ASSIGN(const auto old, files_.open(directory_ / file_name, OpenMode::read_write));
   TRIBUTARY_TRY(old->sync());
+  cursor.file->keep(cursor.position);
   return cursor;
 }
 
