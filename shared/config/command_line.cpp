@@ -30,6 +30,23 @@ void add_options(CLI::App& app, CommandLine& to) {
       ->check(CLI::IsMember({"json", "text"}));
 }
 
+// `app` is the command's.
+void add_options(CLI::App& app, const std::vector<CommandOption>& options, CommandLine& to) {
+  for (const auto& option : options) {
+    if (option.value.empty()) {
+      app.add_flag_callback(
+          option.name, [&to, name = option.name] { to.options[name]; }, option.description);
+      continue;
+    }
+    const auto take = [&to, name = option.name](const std::vector<std::string>& values) {
+      to.options[name] = values;
+    };
+    app.add_option_function<std::vector<std::string>>(option.name, take, option.description)
+        ->type_name(option.value)
+        ->allow_extra_args(false);
+  }
+}
+
 // What CLI11 didn't take. Option values may be secrets: only what looks like a name is repeated.
 std::string unexpected(const std::string& argument, const std::string& command,
                        const std::vector<Command>& commands) {
@@ -59,6 +76,7 @@ CommandLineOutcome parse_command_line(int argc, const char* const* argv, const s
     if (!command.arguments.empty()) {
       sub->add_option("arguments", result.arguments, command.arguments)->type_name("");
     }
+    add_options(*sub, command.options, result);
   }
 
   try {
