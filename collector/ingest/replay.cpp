@@ -184,7 +184,7 @@ class Run {
     for (const auto record : records_of(letter)) {
       auto taken = door.offer(record, origin, index);
       while (taken && !*taken) {  // no room
-        if (!wait_on()) return;
+        if (!wait_on() || ended()) return;
         collect(door);
         taken = door.offer(record, origin, index);
       }
