@@ -22,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kPage = 16;
+constexpr std::size_t kPage = 1000;
 constexpr auto kAnswerWait = 30s;
 
 std::atomic<bool> interrupted = false;

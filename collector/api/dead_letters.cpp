@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kDefault = 100;
 constexpr std::size_t kMost = 1000;
-constexpr std::size_t kAtOnce = 16;
+constexpr std::size_t kAtOnce = 256;
 constexpr std::size_t kLookedAtMax = 10'000;      // by one answer, whatever their reasons
 constexpr std::size_t kAnswerSizeMax = 8U << 20;  // and what is at once
 constexpr auto kSignOfLife = 1s;

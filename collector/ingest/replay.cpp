@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kPage = 256;
 constexpr auto kWait = 200ms;
 constexpr auto kPatience = 5s;  // for what is under way when the replay is broken off
-constexpr const char* kBrokenOff = "it was broken off";
+constexpr const char* kBrokenOff = "a stop was asked for, or whoever asked has gone";
 
 // One run, from its first page to its last.
 class Run {
