@@ -107,9 +107,10 @@ Error asked(const std::string& address, const Error& error) {
 Result<void> list_by_http(const std::string& address, const Wanted& wanted) {
   std::string cursor = "0";
   std::string reasons;
-  for (const auto& reason : wanted.letters.reasons) reasons += "&reason=" + reason;
+  for (const auto& reason : wanted.letters.reasons) reasons.append("&reason=").append(reason);
   while (true) {
-    const auto target = "/dead-letters/" + wanted.name() + "?limit=1000&cursor=" + cursor + reasons;
+    auto target = "/dead-letters/" + wanted.name() + "?limit=1000";
+    target.append(reasons).append("&cursor=").append(cursor);
     const auto answer = http_get(address, target, kAnswerWait);
     if (!answer) return std::unexpected(asked(address, answer.error()));
     const auto json = nlohmann::ordered_json::parse(*answer, nullptr, false);

@@ -1,11 +1,13 @@
 #include "edge/buffer_command.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -21,45 +23,45 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kAnswerWait = 30s;
+constexpr mode_t kFileMode = 0666;  // less the umask
 
-// Where an export goes: a file, or standard output when no file is named. The file is made with the
-// first bytes.
+// Where an export goes: standard output, or a file in its place, which is made with the first
+// bytes.
 class Output {
  public:
+  // Empty: standard output.
   explicit Output(std::string path) : path_(std::move(path)) {}
-  ~Output() {
-    if (file_ != nullptr && file_ != stdout) std::fclose(file_);
-  }
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
 
-  // errc::stopped: nobody reads standard output any more.
+  // errc::stopped: nobody reads it any more.
   Result<void> write(std::string_view bytes) {
     TRIBUTARY_TRY(open());
-    if (std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size()) return {};
+    if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size()) return {};
     return failed();
   }
   Result<void> finish() {
     TRIBUTARY_TRY(open());
-    if (std::fflush(file_) != 0) return failed();
+    if (std::fflush(stdout) != 0) return failed();
     return {};
   }
 
  private:
   Result<void> open() {
-    if (file_ != nullptr) return {};
-    file_ = path_.empty() ? stdout : std::fopen(path_.c_str(), "we");
-    if (file_ == nullptr) return fail_errno("cannot write " + path_);
+    if (opened_ || path_.empty()) return {};
+    const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kFileMode);
+    if (file < 0) return fail_errno("cannot write " + path_);
+    opened_ = ::dup2(file, STDOUT_FILENO) >= 0;
+    ::close(file);
+    if (!opened_) return fail_errno("cannot write " + path_);
     return {};
   }
   [[nodiscard]] std::unexpected<Error> failed() const {
-    if (file_ == stdout && errno == EPIPE) return fail(errc::stopped, "nobody reads");
+    if (errno == EPIPE) return fail(errc::stopped, "nobody reads");
     return fail_errno(path_.empty() ? "cannot write to standard output"
                                     : path_ + " is not whole: cannot write");
   }
 
   const std::string path_;
-  std::FILE* file_ = nullptr;
+  bool opened_ = false;
 };
 
 // Takes an export with its report from the running agent: the report stands behind an empty line,
@@ -69,13 +71,14 @@ class ReportSplitter {
   explicit ReportSplitter(Output& output) : output_(output) {}
 
   Result<void> add(std::string_view piece) {
-    if (report_) {
-      report_->append(piece);
+    if (has_report_) {
+      report_.append(piece);
       return {};
     }
     const auto end = find_empty_line(piece);
     TRIBUTARY_TRY(output_.write(piece.substr(0, end)));
     if (end < piece.size()) {
+      has_report_ = true;
       report_ = piece.substr(end + 1);
     } else if (!piece.empty()) {
       at_line_begin_ = piece.back() == '\n';
@@ -86,11 +89,11 @@ class ReportSplitter {
   // Whether all of it came; how many records are missing then.
   [[nodiscard]] std::optional<std::uint64_t> missing() const {
     constexpr std::string_view kMissing = R"("missing":)";
-    const auto at = report_ ? report_->find(kMissing) : std::string::npos;
-    if (at == std::string::npos || !report_->ends_with("}\n")) return std::nullopt;
+    const auto at = report_.find(kMissing);
+    if (at == std::string::npos || !report_.ends_with("}\n")) return std::nullopt;
     std::uint64_t missing = 0;
-    const auto* const begin = report_->data() + at + kMissing.size();
-    std::from_chars(begin, report_->data() + report_->size(), missing);
+    const auto* const end = report_.data() + report_.size();
+    std::from_chars(report_.data() + at + kMissing.size(), end, missing);
     return missing;
   }
 
@@ -103,7 +106,8 @@ class ReportSplitter {
 
   Output& output_;
   bool at_line_begin_ = true;
-  std::optional<std::string> report_;  // once it began
+  bool has_report_ = false;
+  std::string report_;  // what came of it
 };
 
 // The buffers, when no agent has them open; nothing when one has.

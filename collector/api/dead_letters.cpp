@@ -217,9 +217,9 @@ DeadLetterApi::DeadLetterApi(HttpServer& server, std::span<Pipeline* const> pipe
                              Stream& unrouted, const Clock& clock)
     : impl_(std::make_shared<Impl>(pipelines, unrouted, clock)) {
   for (const std::string suffix : {"", "/{pipeline}"}) {
-    server.blocking_route("GET", "/dead-letters" + suffix, [impl = impl_](HttpRequest request) {
-      return impl->list_letters(request);
-    });
+    server.blocking_route(
+        "GET", "/dead-letters" + suffix,
+        [impl = impl_](const HttpRequest& request) { return impl->list_letters(request); });
   }
   server.route("POST", "/dead-letters/{pipeline}/replay",
                [impl = impl_](const HttpRequest& request, HttpResponder responder) {

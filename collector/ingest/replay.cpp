@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <utility>
@@ -221,10 +222,11 @@ class Run {
   // Makes it durable that these letters were replayed. False when it was broken off before.
   bool mark(const std::vector<const DeadLetter*>& replayed) {
     std::vector<std::uint64_t> offsets;
+    offsets.reserve(replayed.size());
     for (const auto* letter : replayed) offsets.push_back(letter->dead_offset);
     const auto texts = replay_mark_texts(offsets);
-    std::vector<std::size_t> waiting;
-    for (std::size_t i = 0; i < texts.size(); ++i) waiting.push_back(i);
+    std::vector<std::size_t> waiting(texts.size());
+    std::iota(waiting.begin(), waiting.end(), 0);
     for (std::size_t in_flight = 0; !waiting.empty() || in_flight > 0;) {
       while (!waiting.empty() &&
              marks_->append({.envelope = replay_mark(texts[waiting.back()], clock_.now()),

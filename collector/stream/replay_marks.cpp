@@ -24,8 +24,9 @@ struct Offsets {
 // "3-7" or "9".
 std::optional<Offsets> parse_range(std::string_view text) {
   Offsets range;
-  const auto* const end = text.data() + text.size();
-  auto parsed = std::from_chars(text.data(), end, range.first);
+  const auto* const begin = text.data();
+  const auto* const end = begin + text.size();
+  auto parsed = std::from_chars(begin, end, range.first);
   range.last = range.first;
   if (parsed.ec == std::errc() && parsed.ptr != end && *parsed.ptr == '-') {
     parsed = std::from_chars(parsed.ptr + 1, end, range.last);
