@@ -241,6 +241,10 @@ std::string dead_letter_json(const DeadLetter& letter) {
     json["origin"] = letter.topic + "/" + std::to_string(letter.partition) + "/" +
                      std::to_string(*letter.offset);
   }
+  if (letter.log != Id{}) {
+    json["log"] = letter.log.text();
+    json["log_sequence"] = letter.sender_sequence.value;
+  }
   if (!letter.replay_of.empty()) json["replay_of"] = letter.replay_of;
   json["replayed_at"] = letter.replayed_at ? Json(letter.replayed_at->text()) : Json(nullptr);
   if (letter.cut) json["truncated"] = true;

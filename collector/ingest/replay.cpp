@@ -91,15 +91,12 @@ class Run {
 
   void take(const std::vector<DeadLetter>& page) {
     under_way_.clear();
-    for (std::size_t i = 0; i < page.size() && !ended(); ++i) {
-      if (go_on_()) {
-        consider(page[i], i);
-      } else {
-        wait_on();
-      }
+    for (std::size_t i = 0; i < page.size(); ++i) {
+      if (!wait_on() || ended()) break;
+      consider(page[i], i);
     }
-    std::vector<const DeadLetter*> durable;
     if (!wait_until_durable()) return;
+    std::vector<const DeadLetter*> durable;
     for (const auto& [index, letter] : under_way_) {
       if (!letter.mistake.empty()) {
         refuse(page[index], letter.mistake);
