@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 
+#include "collector/api/dead_letters.h"
 #include "collector/api/operations.h"
 #include "collector/api/query.h"
 #include "collector/ingest/http_ingest.h"
@@ -58,7 +59,8 @@ class RunningCollector final : public Collector {
     for (const auto& pipeline : config_.pipelines) TRIBUTARY_TRY(open(pipeline));
     if (config_.persist) start_persisters();
     if (config_.query) register_queries(server_, all_);
-    register_operations(server_, all_, *unrouted_, health_, metrics_);
+    register_operations(server_, all_, health_, metrics_);
+    dead_letters_ = std::make_unique<DeadLetterApi>(server_, all_, *unrouted_, clock_);
     if (config_.ingest) {
       http_ingest_ = HttpIngest::start(config_.http, all_, server_, clock_, metrics_);
       TRIBUTARY_TRY(start_mqtt());
@@ -70,6 +72,7 @@ class RunningCollector final : public Collector {
     if (stopped_) return true;
     stopped_ = true;
     if (mqtt_ingest_) mqtt_ingest_->stop();
+    if (dead_letters_) dead_letters_->stop();
     server_.stop();
     if (http_ingest_) http_ingest_->stop();
     const bool drained = drain(time);
@@ -195,6 +198,7 @@ class RunningCollector final : public Collector {
   std::vector<std::unique_ptr<Pipeline>> pipelines_;
   std::vector<Pipeline*> all_;
   HttpServer server_;
+  std::unique_ptr<DeadLetterApi> dead_letters_;
   std::unique_ptr<HttpIngest> http_ingest_;
   std::unique_ptr<MqttIngest> mqtt_ingest_;
   std::vector<std::unique_ptr<Persister>> persisters_;

@@ -87,9 +87,7 @@ int main(int argc, char** argv) {
        {.name = "check-config",
         .description = "say what is wrong with the configuration, and what it comes to",
         .arguments = ""},
-       {.name = "dead-letters",
-        .description = "print what could not be stored, as NDJSON",
-        .arguments = "list [PIPELINE]"},
+       dead_letters_command(),
        {.name = "version", .description = "print the version", .arguments = ""}},
       kVersion);
   if (!outcome.command_line) return outcome.exit_status;
@@ -104,7 +102,6 @@ int main(int argc, char** argv) {
     return kExitUsage;
   }
   if (command_line.command == "check-config") return check(*config);
-  if (command_line.command == "dead-letters")
-    return run_dead_letters(*config, command_line.arguments);
+  if (command_line.command == "dead-letters") return run_dead_letters(*config, command_line);
   return run(*std::move(config), command_line);
 }

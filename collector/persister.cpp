@@ -81,7 +81,8 @@ class Decoder {
                     .schema = schema_,
                     .edge = std::string(envelope.edge),
                     .log = envelope.log,
-                    .sequence = envelope.sequence};
+                    .sequence = envelope.sequence,
+                    .replayed = std::string(envelope.replayed)};
   }
 
   Codec codec_;

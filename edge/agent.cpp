@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "edge/buffer_routes.h"
 #include "edge/source/json_text.h"
 #include "shared/base/random.h"
 #include "shared/base/version.h"
@@ -54,14 +55,6 @@ std::vector<std::string> buffered_pipelines(FileSystem& files, const std::filesy
     return !is_pipeline_name(name) || !files.list(path / name);
   });
   return *std::move(names);
-}
-
-std::string buffers_json(const std::vector<std::unique_ptr<Buffer>>& buffers) {
-  std::string json = R"({"pipelines":[)";
-  for (const auto& buffer : buffers) {
-    json += (json.back() == '[' ? "\n" : ",\n") + buffer->report().json();
-  }
-  return json += "\n]}\n";
 }
 
 Result<std::unique_ptr<Agent>> Agent::start(Config config, FileSystem& files, const Clock& clock) {
@@ -158,9 +151,7 @@ Result<void> Agent::serve() {
                        .body = metrics_.text(),
                        .headers = {}});
   });
-  http_->blocking_route("GET", "/buffer", [this](const HttpRequest&) {
-    return HttpResponse{.status = 200, .body = buffers_json(buffers_), .headers = {}};
-  });
+  register_buffer_routes(*http_, buffers_);
   if (config_.listen.empty()) return {};
   return http_->start();
 }

@@ -84,7 +84,4 @@ class Agent {
 // The directories of pipelines' logs below `path`, by name; none when there is no such directory.
 std::vector<std::string> buffered_pipelines(FileSystem& files, const std::filesystem::path& path);
 
-// What GET /buffer answers.
-std::string buffers_json(const std::vector<std::unique_ptr<Buffer>>& buffers);
-
 }  // namespace tributary::edge

@@ -7,6 +7,7 @@
 #include "edge/publish/outbox.h"
 #include "edge/source/json_text.h"
 #include "shared/base/id.h"
+#include "shared/log/damaged_store.h"
 #include "shared/log/envelope.h"
 #include "shared/log/position.h"
 #include "shared/observe/logging.h"
@@ -57,6 +58,10 @@ std::string BufferReport::json() const {
   json += oldest ? '"' + oldest->text() + '"' : "null";
   json += R"(,"dropped":)" + std::to_string(dropped);
   json += R"(,"damaged":)" + std::to_string(damaged);
+  json += R"(,"damaged_bytes":)" + std::to_string(damaged_bytes);
+  json += R"(,"kept_aside_bytes":)" + std::to_string(kept_aside_bytes);
+  json += R"(,"size_max":)" + std::to_string(size_max);
+  json += R"(,"when_full":")" + std::string(text(when_full)) + '"';
   return json += '}';
 }
 
@@ -66,11 +71,13 @@ Result<std::unique_ptr<Buffer>> Buffer::open(FileSystem& files, const Clock& clo
   for (const auto& note : log->recovery().notes) {
     log_warning("buffer", note, {{"pipeline", options.pipeline}});
   }
-  return std::unique_ptr<Buffer>(new Buffer(std::move(options), clock, std::move(log)));
+  return std::unique_ptr<Buffer>(new Buffer(files, clock, std::move(options), std::move(log)));
 }
 
-Buffer::Buffer(BufferOptions options, const Clock& clock, std::unique_ptr<Log> log)
-    : options_(std::move(options)),
+Buffer::Buffer(FileSystem& files, const Clock& clock, BufferOptions options,
+               std::unique_ptr<Log> log)
+    : files_(files),
+      options_(std::move(options)),
       clock_(clock),
       log_(std::move(log)),
       backoff_(100ms, 10s),
@@ -178,9 +185,25 @@ BufferReport Buffer::report() const {
   return {.pipeline = options_.pipeline,
           .records = records(),
           .bytes = stats.bytes,
+          .size_max = options_.size_max,
+          .when_full = options_.when_full,
           .dropped = count.dropped_oldest + count.dropped_newest,
           .damaged = stats.damaged_records,
+          .damaged_bytes = log_->recovery().damaged_bytes,
+          .kept_aside_bytes = kept_aside_bytes(),
           .oldest = oldest()};
+}
+
+std::uint64_t Buffer::kept_aside_bytes() const {
+  std::uint64_t bytes = 0;
+  const auto directory = options_.directory / DamagedStore::kDirectory;
+  const auto names = files_.list(directory);
+  if (!names) return 0;
+  for (const auto& name : *names) {
+    const auto file = files_.open(directory / name, OpenMode::read);
+    if (file) bytes += (*file)->size().value_or(0);
+  }
+  return bytes;
 }
 
 std::optional<Timestamp> Buffer::oldest() const {

@@ -34,11 +34,15 @@ struct BufferOptions {
 // How full a buffer is.
 struct BufferReport {
   std::string pipeline;
-  std::uint64_t records = 0;        // not yet released
-  std::uint64_t bytes = 0;          // on the disk
-  std::uint64_t dropped = 0;        // the oldest, ever, and the newest, since the start
-  std::uint64_t damaged = 0;        // since the start
-  std::optional<Timestamp> oldest;  // when it was sampled
+  std::uint64_t records = 0;   // not yet released
+  std::uint64_t bytes = 0;     // on the disk
+  std::uint64_t size_max = 0;  // which it may have there
+  FullPolicy when_full = FullPolicy::drop_oldest;
+  std::uint64_t dropped = 0;           // the oldest, ever, and the newest, since the start
+  std::uint64_t damaged = 0;           // records, since the start
+  std::uint64_t damaged_bytes = 0;     // found at the start
+  std::uint64_t kept_aside_bytes = 0;  // of what was damaged, now or earlier
+  std::optional<Timestamp> oldest;     // when it was sampled
 
   [[nodiscard]] std::string json() const;
 };
@@ -82,11 +86,13 @@ class Buffer {
   [[nodiscard]] HealthCheck health() const;
 
  private:
-  Buffer(BufferOptions options, const Clock& clock, std::unique_ptr<Log> log);
+  Buffer(FileSystem& files, const Clock& clock, BufferOptions options, std::unique_ptr<Log> log);
   Taken refused(const Error& error);
   void tell_drops() TRIBUTARY_REQUIRES(mutex_);
   [[nodiscard]] std::optional<Timestamp> oldest() const;
+  [[nodiscard]] std::uint64_t kept_aside_bytes() const;
 
+  FileSystem& files_;
   const BufferOptions options_;
   const Clock& clock_;
   const std::unique_ptr<Log> log_;

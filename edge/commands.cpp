@@ -7,10 +7,8 @@
 #include <thread>
 #include <utility>
 
-#include "edge/agent.h"
 #include "shared/base/clock.h"
 #include "shared/config/command_line.h"
-#include "shared/http/client.h"
 
 namespace tributary::edge {
 namespace {
@@ -92,31 +90,6 @@ int sample(const Config& config, const std::vector<std::string>& arguments) {
     if (i + 1 < count) std::this_thread::sleep_for(std::min<nanoseconds>(*wait, 1s));
   }
   return status;
-}
-
-int show_buffer(const Config& config) {
-  const SystemClock clock;
-  const auto pipelines = buffered_pipelines(posix_file_system(), config.buffer.path);
-  std::vector<std::unique_ptr<Buffer>> buffers;
-  for (const auto& pipeline : pipelines) {
-    auto buffer =
-        Buffer::open(posix_file_system(), clock, config.buffer_options(pipeline, pipelines.size()));
-    if (buffer) {
-      buffers.push_back(*std::move(buffer));
-      continue;
-    }
-    if (buffer.error() != errc::log_locked) return failed(buffer.error());
-    if (config.listen.empty()) {
-      return failed(Error(errc::unavailable,
-                          "an agent is running, and http.listen is empty: it can't be asked"));
-    }
-    const auto answer = http_get(config.listen.front(), "/buffer");
-    if (!answer) return failed(answer.error());
-    std::fputs(answer->c_str(), stdout);
-    return kExitOk;
-  }
-  std::fputs(buffers_json(buffers).c_str(), stdout);
-  return kExitOk;
 }
 
 }  // namespace tributary::edge

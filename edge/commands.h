@@ -8,8 +8,8 @@
 
 namespace tributary::edge {
 
-// The commands of tributary-edge but `run`; what they answer goes to standard output. Each gives
-// the program's exit status.
+// The commands of tributary-edge but `run` and `buffer`; what they answer goes to standard output.
+// Each gives the program's exit status.
 
 // The configuration was read; are the recordings what it says?
 int check_config(const Config& config);
@@ -17,8 +17,5 @@ int check_config(const Config& config);
 // `arguments`: how many readings of each sensor, one by default. One JSON object a line, at the
 // sensors' pace but a second at most between two.
 int sample(const Config& config, const std::vector<std::string>& arguments);
-
-// How full the buffers are: from their files, or from the agent that is running on them.
-int show_buffer(const Config& config);
 
 }  // namespace tributary::edge

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "edge/agent.h"
+#include "edge/buffer_command.h"
 #include "edge/commands.h"
 #include "edge/config.h"
 #include "edge/memory.h"
@@ -117,7 +118,7 @@ int main(int argc, char** argv) {
       {"run", "sample sensors and deliver, until SIGTERM"},
       {"check-config", "read the configuration and the recordings, and say what is wrong"},
       {"sample", "print readings of every sensor", "how many of each (default: 1)"},
-      {"buffer", "print what waits in the buffer"},
+      buffer_command(),
       {"version", "print the version"},
   };
   const auto outcome = parse_command_line(
@@ -136,6 +137,6 @@ int main(int argc, char** argv) {
   }
   if (command_line.command == "check-config") return check_config(*config);
   if (command_line.command == "sample") return sample(*config, command_line.arguments);
-  if (command_line.command == "buffer") return show_buffer(*config);
+  if (command_line.command == "buffer") return run_buffer(*config, command_line);
   return run(*config, command_line);
 }

@@ -9,13 +9,9 @@
 
 namespace tributary::collector {
 
-// Registers what operators and scripts ask for: GET /account, /dead-letters, /health, /health/live
-// and /metrics (DESIGN 7). All must outlive the server. `unrouted` has the dead letters of no
-// pipeline, which are listed under the pipeline name `tributary`.
+// Registers what operators and scripts ask for: GET /account, /health, /health/live and /metrics
+// (DESIGN 7). All must outlive the server.
 void register_operations(HttpServer& server, std::span<Pipeline* const> pipelines,
-                         const Stream& unrouted, const Health& health, const Metrics& metrics);
-
-// One line of JSON for one dead letter.
-std::string dead_letter_json(const DeadLetter& letter);
+                         const Health& health, const Metrics& metrics);
 
 }  // namespace tributary::collector

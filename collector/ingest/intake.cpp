@@ -33,6 +33,13 @@ class Intake::Impl {
     events_ = stream.make_producer();
   }
 
+  std::optional<Problem> check(std::string_view record) {
+    CHECK(codec_);
+    auto valid = codec_->validate(record);
+    if (valid) return std::nullopt;
+    return std::move(valid).error();
+  }
+
   std::expected<bool, Problem> offer(std::string_view record, const Origin& origin,
                                      std::uint64_t token) {
     CHECK(codec_);
@@ -45,7 +52,7 @@ class Intake::Impl {
                               .rejected_late = false,
                               .detail = {},
                               .partition_key = std::string(*valid),
-                              .received_at = clock_.now()});
+                              .received_at = origin.received_at.value_or(clock_.now())});
     if (!taken && taken.error() == errc::too_large) {
       return std::unexpected(Problem{.pointer = "", .detail = taken.error().message()});
     }
@@ -113,6 +120,7 @@ class Intake::Impl {
     envelope.edge = pending.origin.edge;
     envelope.log = pending.origin.log;
     envelope.sequence = pending.origin.sequence;
+    envelope.replayed = pending.origin.replayed;
     envelope.event = pending.record;
     if (pending.reason.empty()) return events_->append(record);
     envelope.flags = Envelope::kRejectedAtIngest;
@@ -176,6 +184,8 @@ Intake::Intake(Stream& stream, const Clock& clock)
     : impl_(std::make_unique<Impl>(stream, "", std::nullopt, clock)) {}
 Intake::Intake(Intake&&) noexcept = default;
 Intake::~Intake() = default;
+
+std::optional<Problem> Intake::check(std::string_view record) { return impl_->check(record); }
 
 std::expected<bool, Problem> Intake::offer(std::string_view record, const Origin& origin,
                                            std::uint64_t token) {

@@ -5,6 +5,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +28,10 @@ struct Origin {
   std::string_view edge;
   Id log;
   Sequence sequence;
+  // Of a dead letter that is replayed: its place, and when it was received first. All views of an
+  // origin must live as long as the record.
+  std::string_view replayed{};
+  std::optional<Timestamp> received_at{};
 };
 
 // The door of one stream, for one thread: validates records, appends them, and tells when each is
@@ -47,6 +52,8 @@ class Intake {
   Intake(Intake&&) noexcept;
   ~Intake();
 
+  // Only says what is wrong with the record; nothing: offer() would take it as valid.
+  std::optional<Problem> check(std::string_view record);
   // Appends the record when it is valid. `record` must stay alive until it is durable. A problem,
   // too, when the stream can never take it (too large with its envelope). False when the stream has
   // no room now: poll(), which waits then, and offer it again.

@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "collector/ingest/event_topic.h"
 #include "collector/ingest/intake.h"
 #include "shared/base/mutex.h"
 #include "shared/base/thread.h"
@@ -25,23 +26,6 @@ constexpr auto kHoldEvery =
 constexpr std::size_t kEdgeIdSizeMax = 64;  // DESIGN 8; a device may put anything into its topic
 constexpr auto kRefusedShown = 2s;          // for how long a stream may refuse before health tells
 constexpr auto kStopPatience = 5s;  // how long a stop waits for a stream that doesn't take a batch
-
-struct Topic {
-  std::string_view edge;
-  std::string_view pipeline;
-};
-
-// tributary/<edge>/events/<pipeline>
-std::optional<Topic> parse_topic(std::string_view topic) {
-  constexpr std::string_view kPrefix = "tributary/";
-  constexpr std::string_view kMiddle = "/events/";
-  if (!topic.starts_with(kPrefix)) return std::nullopt;
-  topic.remove_prefix(kPrefix.size());
-  const auto slash = topic.find('/');
-  if (slash == std::string_view::npos || !topic.substr(slash).starts_with(kMiddle))
-    return std::nullopt;
-  return Topic{.edge = topic.substr(0, slash), .pipeline = topic.substr(slash + kMiddle.size())};
-}
 
 // With the sender's log and sequence when the message is an edge's batch: they stand in its user
 // properties, the sequence being that of the first line.
@@ -192,7 +176,7 @@ class MqttIngestThread final : public MqttIngest {
       empty_.add();
       return true;
     }
-    const auto topic = parse_topic(message.topic);
+    const auto topic = parse_event_topic(message.topic);
     Origin origin = origin_of(message, topic ? topic->edge : "");
     const auto door = topic ? doors_.find(topic->pipeline) : doors_.end();
     if (door == doors_.end()) {

@@ -326,6 +326,7 @@ bool MongodbCodec::append_meta(const Event& event, bson_t* to) const {
     fits = fits &&
            append_integer(meta.get(), "sequence", static_cast<std::int64_t>(origin.sequence.value));
   }
+  add_text("replayed", origin.replayed);
   return fits;
 }
 

@@ -33,7 +33,8 @@ struct MongodbIndex {
 //                      that aren't integral; else int64
 //     everything else  as it is; member names may begin with $ and have dots
 //     _tributary       hash (BinData, 16 bytes); where known received_at (a Date: its millisecond
-//                      only), source, schema, edge, log (BinData, 16 bytes), sequence (int64)
+//                      only), source, schema, edge, log (BinData, 16 bytes), sequence (int64),
+//                      replayed
 //
 // {"_id": ObjectId("…"), "humidity": 40.5, "location": {"latitude": 1.0, "longitude": 2.0},
 //  "sensor_id": "a", "temperature": 20.0, "timestamp": ISODate("2026-01-21T10:00:00Z"),

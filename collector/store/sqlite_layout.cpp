@@ -20,7 +20,7 @@ constexpr std::int64_t kFormat = 1;
 constexpr std::size_t kNameSizeMax = 63;
 constexpr std::string_view kColumns =
     "key, time_seconds, time_nanoseconds, hash, received_at, source, schema, edge, log, sequence, "
-    "event";
+    "event, _tributary_replayed";
 constexpr std::string_view kOrder = "time_seconds, time_nanoseconds, key";
 constexpr std::array<std::string_view, 15> kNamesTaken{
     "time",   "key",  "time_seconds", "time_nanoseconds", "hash",  "received_at", "source",
@@ -189,7 +189,8 @@ Result<void> SqliteLayout::create_table(SqliteConnection& connection) const {
       "CREATE TABLE " + table +
       " (key BLOB NOT NULL UNIQUE, time_seconds INTEGER NOT NULL,"
       " time_nanoseconds INTEGER NOT NULL, hash BLOB NOT NULL, received_at TEXT, source TEXT,"
-      " schema TEXT, edge TEXT, log BLOB, sequence INTEGER, event TEXT NOT NULL);"
+      " schema TEXT, edge TEXT, log BLOB, sequence INTEGER, event TEXT NOT NULL,"
+      " _tributary_replayed TEXT);"
       "CREATE INDEX " +
       index_name("time") + " ON " + table + " (" + std::string(kOrder) + ")"));
   TRIBUTARY_TRY(replace_fields(connection, "[]"));
@@ -220,6 +221,7 @@ Result<void> SqliteLayout::check_recorded(SqliteConnection& connection) const {
                                             " and time " + time_ +
                                             ". A table keeps its key and time: name another table");
   }
+  TRIBUTARY_TRY(add_replayed(connection));
   const bool same_fields = recorded.fields == fields_json();
   if (!same_fields) {
     log_info("store", "the schema's series changed: filling the columns again",
@@ -228,6 +230,17 @@ Result<void> SqliteLayout::check_recorded(SqliteConnection& connection) const {
   }
   if (same_schema && same_fields) return {};
   return record(connection);
+}
+
+// No column of a field has this name: it is a reserved member's. Programs that don't know it leave
+// it NULL.
+Result<void> SqliteLayout::add_replayed(SqliteConnection& connection) const {
+  TRIBUTARY_ASSIGN(const auto columns,
+                   connection.integer("SELECT count(*) FROM pragma_table_info('" + table_ +
+                                      "') WHERE name = '_tributary_replayed'"));
+  if (columns > 0) return {};
+  return connection.execute("ALTER TABLE " + in_quotes(table_) +
+                            " ADD COLUMN _tributary_replayed TEXT");
 }
 
 Result<void> SqliteLayout::record(SqliteConnection& connection) const {
@@ -308,7 +321,7 @@ Result<void> SqliteLayout::fill_fields(SqliteConnection& connection) const {
 
 std::string SqliteLayout::insert_sql() const {
   std::string columns(kColumns);
-  std::string places = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?";
+  std::string places = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?";
   for (const auto& field : fields_) {
     columns += ", " + in_quotes(field.column);
     places += ", ?";

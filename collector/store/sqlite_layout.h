@@ -24,8 +24,9 @@ struct SqliteField {
 //
 //     "<table>"        a row for each event: key (unique), time_seconds and time_nanoseconds (see
 //                      Timestamp), hash, received_at (RFC 3339), source, schema, edge, log (16
-//                      bytes), sequence, event (canonical JSON), and a column for each SqliteField.
-//                      NULL: unknown
+//                      bytes), sequence, event (canonical JSON), _tributary_replayed (older tables
+//                      get it when they are opened), and a column for each SqliteField. NULL:
+//                      unknown
 //     indexes          (time_seconds, time_nanoseconds, key), and the same behind each field
 //     tributary_tables a row for each table: what its key, its time and its fields are. An event's
 //                      place in the table depends on the first two, so they can't change
@@ -60,6 +61,7 @@ class SqliteLayout {
   Result<void> create_table(SqliteConnection& connection) const;
   Result<void> check_recorded(SqliteConnection& connection) const;
   Result<void> record(SqliteConnection& connection) const;
+  Result<void> add_replayed(SqliteConnection& connection) const;
   Result<void> replace_fields(SqliteConnection& connection, std::string_view recorded) const;
   Result<void> fill_fields(SqliteConnection& connection) const;
   [[nodiscard]] std::string index_name(std::string_view column) const;
@@ -84,6 +86,7 @@ enum class SqliteParameter : int {
   log,
   sequence,
   event,
+  replayed,
   first_field,
 };
 

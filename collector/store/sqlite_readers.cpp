@@ -62,6 +62,7 @@ json meta_of(const SqliteStatement& row) {
   if (!row.column_is_null(column(sequence))) {
     meta["sequence"] = row.column_integer(column(sequence));
   }
+  add_text("replayed", replayed);
   return meta;
 }
 

@@ -137,6 +137,7 @@ void SqliteWriter::bind_event(const Event& from) {
     insert_.bind_integer(at(sequence), static_cast<std::int64_t>(origin.sequence.value));
   }
   insert_.bind_text(at(event), from.json);
+  bind_text_if_known(insert_, replayed, origin.replayed);
   int parameter = at(first_field);
   for (const auto& field : layout_->fields()) {
     const auto member = from.document->find(field.name);

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "collector/stream/stream.h"
 #include "shared/log/envelope.h"
 
 namespace tributary::collector {
@@ -22,5 +23,9 @@ class DeadLetterRecord {
   Envelope envelope_;
   std::string detail_;
 };
+
+// As it is listed: what the envelope of a dead letter says. `sequence`, `place` and `replayed_at`
+// are the caller's.
+DeadLetter make_dead_letter(const Envelope& envelope);
 
 }  // namespace tributary::collector

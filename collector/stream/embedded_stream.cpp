@@ -79,6 +79,7 @@ class EmbeddedStream final : public Stream {
         dead_log_(std::move(dead_log)),
         settlement_(std::move(settlement)),
         rejected_(std::move(rejected)),
+        dead_letters_(*dead_log_, options_.topic),
         committer_(*log_, nullptr),
         dead_committer_(*dead_log_, rejected_.get()) {
     add_notes(notes_, log_->recovery());
@@ -107,7 +108,10 @@ class EmbeddedStream final : public Stream {
 
   Result<std::vector<DeadLetter>> dead_letters(std::uint64_t after,
                                                std::size_t most) const override {
-    return list_dead_letters(*dead_log_, after, most);
+    return dead_letters_.list(after, most);
+  }
+  Result<std::uint64_t> last_dead_letter() const override {
+    return dead_log_->stats().committed.value;
   }
 
   HealthCheck health() const override;
@@ -119,6 +123,7 @@ class EmbeddedStream final : public Stream {
   const std::unique_ptr<Log> dead_log_;
   const std::unique_ptr<Settlement> settlement_;
   const std::unique_ptr<RejectedCount> rejected_;
+  const DeadLetterList dead_letters_;
   Committer committer_;  // last: their threads use the rest
   Committer dead_committer_;
 };

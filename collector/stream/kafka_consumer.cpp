@@ -1,13 +1,13 @@
 #include "collector/stream/kafka_consumer.h"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "collector/stream/kafka_headers.h"
 #include "collector/stream/kafka_offsets.h"
 #include "collector/stream/kafka_totals.h"
 #include "shared/base/check.h"
+#include "shared/base/thread.h"
 #include "shared/observe/logging.h"
 
 namespace tributary::collector {
@@ -42,7 +42,7 @@ Result<void> KafkaConsumer::ensure_member(milliseconds wait) {
     return context_.events.exists && context_.clock.monotonic() >= join_at_;
   };
   const auto end = context_.clock.monotonic() + std::min<milliseconds>(wait, kJoinWaitMost);
-  while (!ready() && context_.clock.monotonic() < end) std::this_thread::sleep_for(kServeInterval);
+  while (!ready() && context_.clock.monotonic() < end) sleep_for(kServeInterval);
   if (!ready()) {
     return fail_as_left();
   }

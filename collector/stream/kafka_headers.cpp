@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kBatchHeadSize = 61;   // https://kafka.apache.org/documentation/#recordbatch
 constexpr std::size_t kRecordHeadSize = 32;  // lengths, deltas and attributes at their longest
 constexpr std::size_t kHeaderHeadSize = 10;
-constexpr std::size_t kHeadersMost = 12;
+constexpr std::size_t kHeadersMost = 13;
 
 class HeaderWriter {
  public:
@@ -87,6 +87,8 @@ void take_origin(Envelope& envelope, std::string_view name, std::string_view val
     if (const auto id = Id::parse(value)) envelope.log = *id;
   } else if (name == "sequence") {
     read_number(value, envelope.sequence.value);
+  } else if (name == "replayed") {
+    envelope.replayed = value;
   }
 }
 
@@ -132,6 +134,7 @@ KafkaHeaders make_headers(const Envelope& envelope, std::size_t key_size) {
   put.text("edge", envelope.edge);
   if (envelope.log != Id{}) put.always("log", envelope.log.text());
   if (envelope.sequence.value != 0) put.number("sequence", envelope.sequence.value);
+  put.text("replayed", envelope.replayed);
   if ((envelope.flags & Envelope::kDeadLetter) == 0) return made;
   put.always("reason", envelope.reason);
   put.always("detail", envelope.detail);

@@ -51,6 +51,13 @@ Result<bool> KafkaReader::find_beginning(std::int64_t& from) {
   return from < end;
 }
 
+Result<std::int64_t> KafkaReader::end() {
+  const auto list = make_partition_list();
+  rd_kafka_topic_partition_list_add(list.get(), context_.dead_letters.name.c_str(), 0);
+  TRIBUTARY_TRY(read_offsets(*client_, list, RD_KAFKA_OFFSET_END, kTimeout));
+  return list->elems[0].offset;
+}
+
 Result<void> KafkaReader::start(std::int64_t from) {
   const auto& topic = context_.dead_letters.name;
   const auto list = make_partition_list();

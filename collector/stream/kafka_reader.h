@@ -22,6 +22,9 @@ class KafkaReader {
   using Visit = std::function<bool(const rd_kafka_message_t& message)>;
   Result<std::int64_t> read(std::int64_t from, const Visit& visit);
 
+  // The offset behind the topic's last record.
+  Result<std::int64_t> end();
+
   [[nodiscard]] KafkaClient& client() { return *client_; }
 
  private:

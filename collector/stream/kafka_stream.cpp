@@ -42,6 +42,7 @@ class KafkaStream final : public Stream {
                                                std::size_t most) const override {
     return dead_letters_.list(after, most);
   }
+  Result<std::uint64_t> last_dead_letter() const override { return dead_letters_.last(); }
   HealthCheck health() const override;
 
  private:

@@ -92,13 +92,23 @@ class Consumer {
 
 // One dead letter as it is listed. The texts are copies.
 struct DeadLetter {
-  std::uint64_t sequence = 0;  // its place in the list, from 1
+  std::uint64_t sequence = 0;     // its place in the list, from 1
+  std::uint64_t dead_offset = 0;  // its place among the stream's dead letters: its name for people
+  std::string place;              // and for good: "<topic>.dead/<partition>/<dead_offset>"
   std::string reason, detail, topic, pipeline, source, edge;
   std::int32_t partition = 0;
   std::optional<std::uint64_t> offset;  // absent: it never was in a stream
   Timestamp received_at;
-  std::string event;  // the original bytes
+  Id log{};  // of the sender's buffer, and the place there, where known
+  Sequence sender_sequence{};
+  std::string replay_of;                 // the place of the letter that the record was before
+  std::optional<Timestamp> replayed_at;  // when it was replayed
+  std::string event;                     // the original bytes …
+  bool cut = false;                      // … or their beginning
 };
+
+// A list of dead letters ends once they have so many bytes.
+inline constexpr std::size_t kDeadLettersSizeMax = 4U << 20;
 
 // A pipeline's durable queue between ingest and persister, with its dead letters. Any thread may
 // call its own functions; what they make belongs to one thread each and must not outlive it.
@@ -115,9 +125,13 @@ class Stream {
   // when it doesn't for longer.
   virtual Result<Account> account() const = 0;
   // Dead letters after `after` (0: from the oldest kept), oldest first; fewer than `most` only when
-  // there are no more.
+  // there are no more or they have kDeadLettersSizeMax bytes, and none only when there are no more.
+  // The marks of replays are not among them.
   virtual Result<std::vector<DeadLetter>> dead_letters(std::uint64_t after,
                                                        std::size_t most) const = 0;
+  // The sequence of the newest one; 0: there never was any. No dead letter that comes later has it
+  // or one before it.
+  virtual Result<std::uint64_t> last_dead_letter() const = 0;
   virtual HealthCheck health() const = 0;
 };
 

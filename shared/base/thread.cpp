@@ -11,12 +11,12 @@ constexpr std::size_t kNameSizeMax = 15;
 
 }  // namespace
 
-Thread::Thread(std::string name, std::function<void(const std::stop_token&)> body) {
+Thread::Thread(std::string name, std::move_only_function<void(const std::stop_token&)> body) {
   name.resize(std::min(name.size(), kNameSizeMax));
   auto* const simulated = scheduler();
   if (simulated != nullptr) simulated_ = simulated->add_thread();
   thread_ = std::jthread([name = std::move(name), body = std::move(body), simulated,
-                          id = simulated_](const std::stop_token& stop) {
+                          id = simulated_](const std::stop_token& stop) mutable {
     pthread_setname_np(pthread_self(), name.c_str());
     if (simulated != nullptr) simulated->begin_thread(*id);
     body(stop);

@@ -17,7 +17,7 @@ class Thread {
  public:
   Thread() = default;
   // `name` has at most 15 characters.
-  Thread(std::string name, std::function<void(const std::stop_token&)> body);
+  Thread(std::string name, std::move_only_function<void(const std::stop_token&)> body);
   Thread(Thread&&) noexcept = default;
   Thread& operator=(Thread&& other) noexcept;
   ~Thread();

@@ -30,6 +30,31 @@ void add_options(CLI::App& app, CommandLine& to) {
       ->check(CLI::IsMember({"json", "text"}));
 }
 
+// `app` is the command's.
+void add_options(CLI::App& app, const std::vector<CommandOption>& options) {
+  for (const auto& option : options) {
+    if (option.value.empty()) {
+      app.add_flag(option.name, option.description);
+      continue;
+    }
+    app.add_option(option.name)
+        ->description(option.description)
+        ->type_name(option.value)
+        ->type_size(1)
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
+  }
+}
+
+void take_options(const CLI::App& app, const std::vector<CommandOption>& options, CommandLine& to) {
+  for (const auto& option : options) {
+    const auto* const given = app.get_option(option.name);
+    if (given->count() == 0) continue;
+    to.options[option.name] = option.value.empty() ? CLI::results_t() : given->results();
+  }
+}
+
 // What CLI11 didn't take. Option values may be secrets: only what looks like a name is repeated.
 std::string unexpected(const std::string& argument, const std::string& command,
                        const std::vector<Command>& commands) {
@@ -59,6 +84,7 @@ CommandLineOutcome parse_command_line(int argc, const char* const* argv, const s
     if (!command.arguments.empty()) {
       sub->add_option("arguments", result.arguments, command.arguments)->type_name("");
     }
+    add_options(*sub, command.options);
   }
 
   try {
@@ -72,6 +98,9 @@ CommandLineOutcome parse_command_line(int argc, const char* const* argv, const s
 
   const auto used = app.get_subcommands();
   if (!used.empty()) result.command = used.front()->get_name();
+  for (const auto& command : commands) {
+    if (command.name == result.command) take_options(*used.front(), command.options, result);
+  }
   if (const auto extras = app.remaining(true); !extras.empty()) {
     return refuse(program, unexpected(extras.front(), result.command, commands));
   }

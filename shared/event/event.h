@@ -43,6 +43,7 @@ struct Event {
     std::string edge;
     Id log;
     Sequence sequence;
+    std::string replayed{};  // the place of the dead letter that it was
   } origin;
 };
 

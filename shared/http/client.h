@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "shared/base/result.h"
 
@@ -14,5 +16,13 @@ namespace tributary {
 // is not 200. It speaks HTTP/1.0, so that the answer is all there is until the connection ends.
 Result<std::string> http_get(const std::string& address, const std::string& target,
                              std::chrono::milliseconds time = std::chrono::seconds(5));
+// The same for an answer of any length, given to `take` piece by piece; what `take` fails with ends
+// it. Nothing tells whether an answer that ended is whole: its text must.
+using HttpTake = std::function<Result<void>(std::string_view piece)>;
+Result<void> http_get(const std::string& address, const std::string& target,
+                      std::chrono::milliseconds time, const HttpTake& take);
+// The same for one POST of a JSON text.
+Result<std::string> http_post(const std::string& address, const std::string& target,
+                              const std::string& json, std::chrono::milliseconds time);
 
 }  // namespace tributary

@@ -29,6 +29,7 @@ enum class Tag : std::uint8_t {
   topic = 12,
   partition = 13,
   offset = 14,
+  replayed = 15,
 };
 
 constexpr std::size_t kTimestampSize = 12;
@@ -70,6 +71,7 @@ void for_each_field(const Envelope& envelope, Visit visit) {
   text(Tag::topic, envelope.topic);
   number(Tag::partition, envelope.partition);
   number(Tag::offset, envelope.offset);
+  text(Tag::replayed, envelope.replayed);
 }
 
 // False when a field that we know has another size than it must have.
@@ -124,6 +126,8 @@ bool take_field(Envelope& envelope, Tag tag, ByteView bytes) {
       return number(envelope.partition);
     case Tag::offset:
       return number(envelope.offset);
+    case Tag::replayed:
+      return text(envelope.replayed);
   }
   return true;  // of a newer program
 }

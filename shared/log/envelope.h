@@ -27,14 +27,16 @@ struct Envelope {
   std::chrono::nanoseconds monotonic{};  // since that boot
   Timestamp received_at{};
   std::string_view pipeline{};
-  std::string_view schema{};  // name@hash
-  std::string_view source{};  // "mqtt", "http", "sensor"
-  std::string_view edge{};    // the sender's id, where known
-  Id log{};                   // of the sender's buffer, where known
-  Sequence sequence{};        // in the sender's buffer, where known
+  std::string_view schema{};    // name@hash
+  std::string_view source{};    // "mqtt", "http", "sensor"
+  std::string_view edge{};      // the sender's id, where known
+  Id log{};                     // of the sender's buffer, where known
+  Sequence sequence{};          // in the sender's buffer, where known
+  std::string_view replayed{};  // the dead letter that it was: "<topic>.dead/<partition>/<offset>"
   // Dead letters:
-  std::string_view
-      reason{};  // one word: "invalid", "conflict", "rejected", "unknown_pipeline", "damaged"
+  // One word: "invalid", "conflict", "rejected", "unknown_pipeline", "damaged"; or "replayed": this
+  // is no letter, but marks those of the offsets in `detail` ("3-7,9").
+  std::string_view reason{};
   std::string_view detail{};
   std::string_view topic{};  // stream topic, or MQTT topic when it never was in a stream
   std::int32_t partition = 0;

@@ -401,7 +401,8 @@ TEST_CASE_METHOD(Fixture,
                   .schema = schema.id(),
                   .edge = "gateway-7",
                   .log = *Id::parse("000102030405060708090a0b0c0d0eff"),
-                  .sequence = {42}};
+                  .sequence = {42},
+                  .replayed = "sensor-events.dead/0/17"};
   auto unknown = reading("b", "2026-01-21T10:00:00Z");
   store_one(*store, known);
   store_one(*store, unknown);
@@ -417,7 +418,8 @@ TEST_CASE_METHOD(Fixture,
                        {"schema", schema.id()},
                        {"edge", "gateway-7"},
                        {"log", "000102030405060708090a0b0c0d0eff"},
-                       {"sequence", 42}});
+                       {"sequence", 42},
+                       {"replayed", "sensor-events.dead/0/17"}});
   auto rest = first;
   rest.erase("_tributary");
   REQUIRE(rest == *known.document);

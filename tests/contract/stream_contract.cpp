@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "collector/stream/replay_marks.h"
 #include "tests/contract/stream_verbs.h"
 
 namespace tributary::collector {
@@ -28,6 +29,7 @@ TEST_CASE("what is delivered is received in order, with every field of its envel
   sent.edge = "gateway-7";
   sent.log = Id::random();
   sent.sequence = {42};
+  sent.replayed = "sensor-events.dead/0/7";
   sent.event = R"({"temperature": 21.5})";
   REQUIRE(producer->append({.envelope = sent, .partition_key = "one", .token = 0}).has_value());
   REQUIRE(producer->append(record("second", 1)).has_value());
@@ -46,6 +48,7 @@ TEST_CASE("what is delivered is received in order, with every field of its envel
   REQUIRE(envelope.edge == sent.edge);
   REQUIRE(envelope.log == sent.log);
   REQUIRE(envelope.sequence == sent.sequence);
+  REQUIRE(envelope.replayed == sent.replayed);
 }
 
 TEST_CASE("each record's delivery brings its token back, once") {
@@ -218,6 +221,119 @@ TEST_CASE("dead letters are listed oldest first, from where the caller asks, wit
   REQUIRE(rest->size() == 1);
   REQUIRE(rest->front().event == "third");
   REQUIRE(rest->front().sequence > listed->back().sequence);
+}
+
+// Marks the letters of these offsets as replayed.
+void mark(Stream& stream, const std::vector<std::uint64_t>& offsets, Timestamp at) {
+  const auto producer = stream.make_dead_letter_producer();
+  const auto texts = replay_mark_texts(offsets);
+  for (const auto& text : texts) {
+    REQUIRE(producer->append({.envelope = replay_mark(text, at), .partition_key = {}, .token = 0})
+                .has_value());
+  }
+  wait_until_durable(*producer, texts.size());
+}
+
+std::vector<std::string> marked(const Stream& stream) {
+  std::vector<std::string> events;
+  const auto letters = stream.dead_letters(0, 100);
+  REQUIRE(letters.has_value());
+  for (const auto& letter : *letters) {
+    if (letter.replayed_at) events.push_back(letter.event);
+  }
+  return events;
+}
+
+TEST_CASE("a dead letter has a place, and says whose record it was and which letter that was") {
+  const auto place = make_stream_place();
+  const auto stream = place->open();
+  REQUIRE(stream->last_dead_letter() == 0U);
+  const auto producer = stream->make_dead_letter_producer();
+  auto sent = rejected_record("bad");
+  sent.envelope.log = Id::random();
+  sent.envelope.sequence = {42};
+  sent.envelope.replayed = "sensor-events.dead/0/7";
+  REQUIRE(producer->append(sent).has_value());
+  wait_until_durable(*producer, 1);
+  reject(*stream, {"worse"});
+
+  const auto letters = stream->dead_letters(0, 10);
+  REQUIRE(letters.has_value());
+  REQUIRE(letters->size() == 2);
+  const auto& [first, second] = std::tie(letters->front(), letters->back());
+  REQUIRE(first.place.ends_with(".dead/0/" + std::to_string(first.dead_offset)));
+  REQUIRE(second.dead_offset == first.dead_offset + 1);
+  REQUIRE(first.log == sent.envelope.log);
+  REQUIRE(first.sender_sequence == sent.envelope.sequence);
+  REQUIRE(first.replay_of == sent.envelope.replayed);
+  REQUIRE(second.replay_of.empty());
+  REQUIRE(!first.replayed_at);
+  REQUIRE(stream->last_dead_letter() == second.sequence);
+}
+
+TEST_CASE("letters that are marked as replayed say when, now and when the stream is opened anew") {
+  const auto place = make_stream_place();
+  auto stream = place->open();
+  reject(*stream, {"one", "two", "three", "four"});
+  REQUIRE(marked(*stream).empty());
+  const auto first = stream->dead_letters(0, 1)->front().dead_offset;
+  mark(*stream, {first, first + 1}, {.seconds = 1000, .nanoseconds = 0});
+  REQUIRE(marked(*stream) == std::vector<std::string>{"one", "two"});
+  mark(*stream, {first + 1, first + 3}, {.seconds = 2000, .nanoseconds = 0});
+
+  stream.reset();
+  stream = place->open();
+  REQUIRE(marked(*stream) == std::vector<std::string>{"one", "two", "four"});
+  const auto letters = stream->dead_letters(0, 10);
+  REQUIRE((*letters)[1].replayed_at == Timestamp{.seconds = 1000, .nanoseconds = 0});
+  REQUIRE((*letters)[3].replayed_at == Timestamp{.seconds = 2000, .nanoseconds = 0});
+}
+
+TEST_CASE("marks are no letters: they are neither listed nor counted") {
+  const auto place = make_stream_place();
+  auto stream = place->open();
+  reject(*stream, {"one"});
+  const auto first = stream->dead_letters(0, 1)->front().dead_offset;
+  for (int i = 0; i < 5; ++i) mark(*stream, {first}, {.seconds = 1000, .nanoseconds = 0});
+  reject(*stream, {"two"});
+  const auto letters = stream->dead_letters(0, 2);
+  REQUIRE(letters->size() == 2);
+  REQUIRE(letters->back().event == "two");
+  REQUIRE(stream->dead_letters(letters->back().sequence, 2)->empty());
+  expect_account(*stream, {.rejected = 2}, 0);
+
+  stream.reset();
+  stream = place->open();
+  expect_account(*stream, {.rejected = 2}, 0);
+}
+
+TEST_CASE("a letter whose bytes were cut says so") {
+  const auto place = make_stream_place();
+  const auto stream = place->open();
+  reject(*stream, {std::string(20U << 20, 'x'), "whole (cut from 9 bytes, SHA-256 0)"});
+  const auto letters = stream->dead_letters(0, 1);
+  REQUIRE(letters->size() == 1);
+  REQUIRE(letters->front().cut);
+  REQUIRE(!stream->dead_letters(letters->front().sequence, 1)->front().cut);
+}
+
+TEST_CASE("a list of large letters is short, and goes on where it ended") {
+  const auto place = make_stream_place();
+  const auto stream = place->open();
+  const std::string large(200U << 10, 'x');
+  for (int i = 0; i < 5; ++i) reject(*stream, std::vector<std::string>(5, large));
+  std::size_t count = 0;
+  std::size_t lists = 0;
+  for (std::uint64_t after = 0;; ++lists) {
+    const auto letters = stream->dead_letters(after, 1000);
+    REQUIRE(letters.has_value());
+    if (letters->empty()) break;
+    REQUIRE(letters->size() * large.size() <= kDeadLettersSizeMax + large.size());
+    count += letters->size();
+    after = letters->back().sequence;
+  }
+  REQUIRE(count == 25);
+  REQUIRE(lists == 2);
 }
 
 TEST_CASE("the account balances in every step") {

@@ -117,6 +117,17 @@ TEST_CASE("a file that is prepared again stays as it is") {
   REQUIRE(connection.text("PRAGMA journal_mode") == "wal");
 }
 
+TEST_CASE("a table from before there were replays gets their column") {
+  const TemporaryDirectory directory;
+  const auto file = directory.path() / "events.db";
+  const auto layout = layout_of(built_in("telemetry"));
+  REQUIRE(prepared(file, layout).execute("ALTER TABLE events DROP COLUMN _tributary_replayed"));
+  auto connection = prepared(file, layout);
+  REQUIRE(connection.integer("SELECT count(*) FROM pragma_table_info('events') WHERE name = "
+                             "'_tributary_replayed'") == 1);
+  REQUIRE(connection.prepare(layout.insert_sql()));
+}
+
 TEST_CASE("a file may hold the tables of several schemas") {
   const TemporaryDirectory directory;
   const auto file = directory.path() / "events.db";

@@ -46,12 +46,15 @@ Parsed parse(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "program");
   Capture out(stdout);
   Capture err(stderr);
-  auto outcome = parse_command_line(static_cast<int>(arguments.size()), arguments.data(),
-                                    "tributary-edge", "The agent.",
-                                    {{"run", "run the agent"},
-                                     {"buffer", "show the buffer", "list [PIPELINE]"},
-                                     {"version", "print it"}},
-                                    "1.2.3");
+  auto outcome = parse_command_line(
+      static_cast<int>(arguments.size()), arguments.data(), "tributary-edge", "The agent.",
+      {{"run", "run the agent"},
+       {"buffer",
+        "show the buffer",
+        "list [PIPELINE]",
+        {{"--reason", "only these", "REASON"}, {"--dry-run", "do nothing"}}},
+       {"version", "print it"}},
+      "1.2.3");
   std::cout.flush();
   auto err_text = err.end();
   auto out_text = out.end();
@@ -120,4 +123,23 @@ TEST_CASE("an unknown option, a surplus argument and a missing value are mistake
   require_mistake(parse({"run", "fast"}), "run takes no further argument: \"fast\"");
   REQUIRE(parse({"run", "--config"}).outcome.exit_status == kExitUsage);
   REQUIRE(parse({"run", "--log-format", "xml"}).outcome.exit_status == kExitUsage);
+}
+
+TEST_CASE("a command has options of its own, before or after its arguments") {
+  const auto parsed = parse({"buffer", "--reason", "invalid", "list", "--dry-run", "telemetry",
+                             "--reason=conflict", "--set", "id=a"});
+  REQUIRE(parsed.outcome.command_line);
+  const auto& line = *parsed.outcome.command_line;
+  REQUIRE(line.arguments == std::vector<std::string>{"list", "telemetry"});
+  REQUIRE(line.values("--reason") == std::vector<std::string>{"invalid", "conflict"});
+  REQUIRE(line.has("--dry-run"));
+  REQUIRE(line.values("--dry-run").empty());
+  REQUIRE(line.sets == std::vector<std::string>{"id=a"});
+  REQUIRE(!parse({"buffer"}).outcome.command_line->has("--reason"));
+}
+
+TEST_CASE("an option of another command is refused") {
+  const auto parsed = parse({"run", "--dry-run"});
+  REQUIRE(parsed.outcome.exit_status == kExitUsage);
+  REQUIRE(parsed.err.find("--dry-run") != std::string::npos);
 }

@@ -17,6 +17,7 @@ Envelope full_envelope() {
           .edge = "gateway-7",
           .log = *Id::parse("ffffffffffffffffffffffffffffffff"),
           .sequence = {~std::uint64_t{0}},
+          .replayed = "sensor-events.dead/0/17",
           .reason = "invalid",
           .detail = "humidity is 101: at most 100",
           .topic = "tributary/gateway-7/events/telemetry",
@@ -36,6 +37,7 @@ void require_same(const Envelope& one, const Envelope& other) {
   REQUIRE(one.edge == other.edge);
   REQUIRE(one.log == other.log);
   REQUIRE(one.sequence == other.sequence);
+  REQUIRE(one.replayed == other.replayed);
   REQUIRE(one.reason == other.reason);
   REQUIRE(one.detail == other.detail);
   REQUIRE(one.topic == other.topic);
@@ -107,4 +109,11 @@ TEST_CASE("no bytes at all make the decoder stumble") {
       bytes[at] ^= static_cast<std::byte>(1 << bit);
     }
   }
+}
+
+TEST_CASE("an envelope that isn't of a replay has the bytes that it always had") {
+  const auto bytes = encoded({.pipeline = "t", .sequence = {1}, .event = "{}"});
+  const std::string_view expected(
+      "\x01\x00\x0f\x00\x00\x00\x04\x01\x00t\x09\x08\x00\x01\x00\x00\x00\x00\x00\x00\x00{}", 23);
+  REQUIRE(as_text(bytes) == expected);
 }
