@@ -3,7 +3,8 @@
 //
 // Input: a byte of options, then files: kind (1), size (2, little-endian), bytes. The kind's low
 // bits choose the name; kFixed says that checksums are made right, so that what stands behind them
-// is reached. A fixed cursor is given by the beginnings of its two slots.
+// is reached. A fixed cursor is given by the beginnings of its two slots. With kUnreadable the
+// bytes begin with two that say which part of the file the disk doesn't give, in units of 16.
 
 #include <algorithm>
 #include <array>
@@ -34,6 +35,8 @@ constexpr std::array<const char*, 8> kNames{"00000000000000000001.log",
                                             "00000000000000000005.log.tmp",
                                             "notes.txt"};
 constexpr unsigned kFixed = 0x80;
+constexpr unsigned kUnreadable = 0x40;
+constexpr unsigned kUnreadableUnit = 16;
 constexpr unsigned kSmallSegments = 1;
 constexpr unsigned kDropOldest = 2;
 constexpr unsigned kSecondCursor = 4;
@@ -90,12 +93,22 @@ void put_files(MemoryFileSystem& files, ByteView input) {
     const auto kind = std::to_integer<unsigned>(input[0]);
     const auto size =
         std::min<std::size_t>(load_le<std::uint16_t>(input.data() + 1), input.size() - 3);
-    const auto given = input.subspan(3, size);
+    auto given = input.subspan(3, size);
+    ByteView unreadable;
+    if ((kind & kUnreadable) != 0 && given.size() >= 2) {
+      unreadable = given.first(2);
+      given = given.subspan(2);
+    }
     const std::string name = kNames[kind % kNames.size()];
     Bytes bytes(given.begin(), given.end());
     if ((kind & kFixed) != 0 && name.ends_with(".log")) fix_segment(bytes);
     if ((kind & kFixed) != 0 && name.ends_with(".cursor")) bytes = fixed_cursor(given);
     files.put(kDirectory / name, std::move(bytes));
+    if (!unreadable.empty()) {
+      const auto begin = kUnreadableUnit * std::to_integer<unsigned>(unreadable[0]);
+      const auto count = 1 + std::to_integer<unsigned>(unreadable[1]);
+      files.make_unreadable(kDirectory / name, begin, begin + kUnreadableUnit * count);
+    }
     input = input.subspan(3 + size);
   }
 }

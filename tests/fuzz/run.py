@@ -2,23 +2,26 @@
 """Runs one fuzz target over its kept corpus, and on from there.
 
     run.py PROGRAM [--seconds N] [--into FOLDER]
+    run.py PROGRAM --repeat FILE
 
 PROGRAM is a `fuzz_<name>` of the preset `fuzz` (exit status 5 when it isn't built); its corpus is corpus/<name>
 beside this file and is not changed. What is found stays in FOLDER when one is given, so that the next run goes on
 from it. TRIBUTARY_SEED repeats a run, as far as threads allow. An input that crashes is printed, and kept in the
-working directory: a test and a corpus file to be.
+working directory: a test and a corpus file to be. --repeat gives the program that one input.
 """
 
 import argparse
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 OPTIONS = {"ASAN_OPTIONS": "detect_stack_use_after_return=0:allocator_may_return_null=1",
-           "UBSAN_OPTIONS": "print_stacktrace=1"}
+           "UBSAN_OPTIONS": "print_stacktrace=1",
+           "ASAN_SYMBOLIZER_PATH": shutil.which("llvm-symbolizer") or ""}
 NOT_BUILT = 5
 INPUT_SIZE_MAX = 4096
 INPUT_TIME_MAX_S = 30
@@ -36,6 +39,10 @@ def run(program, seconds, into):
     dictionary = corpus.parent / f"{name}.dict"
     if dictionary.exists():
         command.append(f"-dict={dictionary}")
+    return execute(command)
+
+
+def execute(command):
     return subprocess.run(command, env=OPTIONS | os.environ, check=False).returncode
 
 
@@ -44,10 +51,13 @@ def main():
     parser.add_argument("program", type=Path)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--into", type=Path)
+    parser.add_argument("--repeat", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     if not arguments.program.exists():
         print(f"{arguments.program} is not built: cmake --preset fuzz && cmake --build --preset fuzz --target fuzz")
         return NOT_BUILT
+    if arguments.repeat:
+        return execute([arguments.program, arguments.repeat])
     if arguments.into:
         arguments.into.mkdir(parents=True, exist_ok=True)
         return run(arguments.program, arguments.seconds, arguments.into)

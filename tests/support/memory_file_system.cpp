@@ -36,9 +36,8 @@ class MemoryFile final : public File {
     const std::lock_guard lock(files_.mutex_);
     TRIBUTARY_TRY(alive());
     TRIBUTARY_TRY(files_.begin(Operation::read, path_));
-    if (const auto bad = files_.unreadable_.find(path_); bad != files_.unreadable_.end()) {
-      const auto [begin, end] = bad->second;
-      if (offset < end && offset + into.size() > begin) return fail_with(EIO, path_);
+    if (offset < node_->unreadable_end && offset + into.size() > node_->unreadable_begin) {
+      return fail_with(EIO, path_);
     }
     const auto size = node_->now.size();
     if (offset >= size) return std::size_t{0};
@@ -401,13 +400,16 @@ std::uint64_t MemoryFileSystem::calls() const {
 void MemoryFileSystem::make_unreadable(const std::filesystem::path& path, std::uint64_t begin,
                                        std::uint64_t end) {
   const std::lock_guard lock(mutex_);
-  unreadable_[normal(path)] = {begin, end};
+  const auto node = find(normal(path));
+  CHECK(node != nullptr);
+  node->unreadable_begin = begin;
+  node->unreadable_end = end;
 }
 
 void MemoryFileSystem::mend() {
   const std::lock_guard lock(mutex_);
   failing_.clear();
-  unreadable_.clear();
+  for (const auto& [name, node] : now_) node->unreadable_begin = node->unreadable_end = 0;
   failing_count_ = 0;
 }
 

@@ -67,7 +67,8 @@ class MemoryFileSystem final : public FileSystem {
   // them, fail with this errno, as above.
   void fail_calls(std::uint64_t first, std::uint64_t count, int error);
   [[nodiscard]] std::uint64_t calls() const;
-  // Reads of these bytes of a file fail with EIO: a bad sector.
+  // Reads of these bytes of a file fail with EIO: bad sectors, which a file in its place doesn't
+  // have.
   void make_unreadable(const std::filesystem::path& path, std::uint64_t begin, std::uint64_t end);
   // Nothing fails from now on.
   void mend();
@@ -98,6 +99,8 @@ class MemoryFileSystem final : public FileSystem {
     Bytes now;
     Bytes durable;
     std::vector<Change> unsynced;
+    std::uint64_t unreadable_begin = 0;
+    std::uint64_t unreadable_end = 0;
   };
   using Names = std::map<std::string, std::shared_ptr<Node>>;
   struct NameChange {
@@ -124,8 +127,7 @@ class MemoryFileSystem final : public FileSystem {
   Names durable_;
   std::vector<NameChange> unsynced_;
   std::set<std::string> locked_;
-  std::map<Operation, std::pair<int, int>> failing_;                           // errno, how often
-  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> unreadable_;  // begin, end
+  std::map<Operation, std::pair<int, int>> failing_;  // errno, how often
   std::uint64_t calls_ = 0;
   std::uint64_t failing_first_ = 0;  // of calls
   std::uint64_t failing_count_ = 0;
