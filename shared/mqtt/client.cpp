@@ -190,6 +190,7 @@ void MqttClient::Impl::begin(MqttConnected connected, MqttRound& round) {
 void MqttClient::Impl::subscribe() {
   asked_.clear();
   if (unsubscribed_) return;
+  for (const auto& topic : options_.options.given_up) connection_->unsubscribe(topic);
   for (const auto& subscription : options_.options.subscriptions) {
     if (const auto id = connection_->subscribe(subscription)) {
       asked_.emplace_back(*id, subscription.topic);

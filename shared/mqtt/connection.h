@@ -91,7 +91,7 @@ class MqttConnection {
   // Queue a packet; give its id. errc::invalid_argument, errc::too_large, errc::unsupported.
   Result<int> publish(const MqttPublication& publication);
   Result<int> subscribe(const MqttSubscription& subscription);
-  void unsubscribe(const std::string& topic);  // one that was subscribed to
+  void unsubscribe(const std::string& topic);
 
  private:
   enum class Stage : std::uint8_t { tcp, tls, ready };

@@ -1,0 +1,44 @@
+#include "collector/ingest/mqtt_origin.h"
+
+#include <charconv>
+#include <cstdint>
+
+namespace tributary::collector {
+namespace {
+
+constexpr std::size_t kEdgeIdSizeMax = 64;  // DESIGN 8; a device may put anything into its topic
+
+}  // namespace
+
+std::optional<EventTopic> parse_event_topic(std::string_view topic) {
+  constexpr std::string_view kPrefix = "tributary/";
+  constexpr std::string_view kMiddle = "/events/";
+  if (!topic.starts_with(kPrefix)) return std::nullopt;
+  topic.remove_prefix(kPrefix.size());
+  const auto slash = topic.find('/');
+  if (slash == std::string_view::npos || !topic.substr(slash).starts_with(kMiddle))
+    return std::nullopt;
+  return EventTopic{.edge = topic.substr(0, slash),
+                    .pipeline = topic.substr(slash + kMiddle.size())};
+}
+
+Origin origin_of(const MqttMessage& message, std::string_view edge) {
+  Origin origin{.source = "mqtt",
+                .topic = message.topic,
+                .edge = edge.substr(0, kEdgeIdSizeMax),
+                .log = {},
+                .sequence = {}};
+  const auto log = message.properties.user_property("log");
+  const auto sequence = message.properties.user_property("sequence");
+  if (!log || !sequence) return origin;
+  const auto id = Id::parse(*log);
+  std::uint64_t first = 0;
+  const auto* const last = sequence->data() + sequence->size();
+  const auto [end, error] = std::from_chars(sequence->data(), last, first);
+  if (!id || error != std::errc{} || end != last) return origin;
+  origin.log = *id;
+  origin.sequence = {first};
+  return origin;
+}
+
+}  // namespace tributary::collector

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "collector/ingest/intake.h"
+#include "shared/mqtt/client.h"
+
+namespace tributary::collector {
+
+// What the built-in topics of events say: tributary/<edge>/events/<pipeline>.
+struct EventTopic {
+  std::string_view edge;
+  std::string_view pipeline;
+};
+
+std::optional<EventTopic> parse_event_topic(std::string_view topic);
+
+// Where a message's first record comes from; views into the message. With the sender's log and
+// sequence when it is an edge's batch: they stand in its user properties, the sequence being that
+// of the first line.
+Origin origin_of(const MqttMessage& message, std::string_view edge);
+
+}  // namespace tributary::collector
