@@ -104,7 +104,8 @@ class MqttIngestThread final : public MqttIngest {
 
  private:
   void run(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
+    bool answered = true;
+    while (answered && !stop.stop_requested()) {
       const auto round = client_->poll(kPollWait, messages_at_once_);
       if (round.connected) {
         log_info(kComponent, "connected", {{"session_present", client_->state().session_present}});
@@ -113,9 +114,9 @@ class MqttIngestThread final : public MqttIngest {
         log_warning(kComponent, "not connected", {{"reason", client_->state().error}});
       }
       tell_health();
-      if (!round.messages.empty()) take(round, stop);
+      if (!round.messages.empty()) answered = take(round, stop);
     }
-    if (!config_.share.empty() && !in_flight()) hand_back(stop);
+    if (!config_.share.empty() && answered) hand_back(stop);
     client_->disconnect();
   }
 
@@ -126,28 +127,28 @@ class MqttIngestThread final : public MqttIngest {
     const auto deadline = clock_.monotonic() + kStopPatience;
     while (client_->state().connected && clock_.monotonic() < deadline) {
       const auto round = client_->poll(kPollWait, messages_at_once_);
-      if (round.messages.empty()) return;
-      take(round, stop);
+      if (round.messages.empty() || !take(round, stop)) return;
     }
   }
 
-  // Makes everything of the round durable, and then answers. Without an answer when it gave up: the
-  // broker sends the messages again.
-  void take(const MqttRound& round, const std::stop_token& stop) {
+  // Makes everything of the round durable, and then answers. False, without an answer, when it gave
+  // up: the broker sends the messages again, and nothing may be polled any more.
+  bool take(const MqttRound& round, const std::stop_token& stop) {
     messages_.add(static_cast<double>(round.messages.size()));
     tallies_.assign(round.messages.size(), {});
     forget_spliced();
     taking_since_ = clock_.monotonic();
     for (std::size_t i = 0; i < round.messages.size(); ++i) {
-      if (!submit(round.messages[i], i, stop)) return;
+      if (!submit(round.messages[i], i, stop)) return false;
     }
-    if (!settle(stop)) return;
+    if (!settle(stop)) return false;
     for (std::size_t i = 0; i < round.messages.size(); ++i)
       send_receipt(round.messages[i], tallies_[i]);
     if (const auto done = client_->acknowledge(round.generation); !done) {
       log_warning(kComponent, "the broker will send the last batch again",
                   {{"reason", done.error().message()}});
     }
+    return true;
   }
 
   // Appends the records of the round's message of that index. False when it gave up.
