@@ -8,10 +8,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <utility>
 
+#include "shared/mqtt/packet_front.h"
 #include "shared/mqtt/properties.h"
 
 namespace tributary {
@@ -63,8 +65,8 @@ class Cork {
 
 }  // namespace
 
-MqttConnection::MqttConnection(MqttTarget target, mosquitto* instance)
-    : target_(std::move(target)), mosquitto_(instance) {}
+MqttConnection::MqttConnection(const MqttOptions& options, MqttTarget target, mosquitto* instance)
+    : target_(std::move(target)), packet_size_max_(options.packet_size_max), mosquitto_(instance) {}
 
 MqttConnection::~MqttConnection() = default;
 
@@ -75,7 +77,8 @@ Result<std::unique_ptr<MqttConnection>> MqttConnection::open(const MqttOptions& 
   mosquitto* const instance =
       mosquitto_new(or_null(options.client_id), options.clean_start, nullptr);
   if (instance == nullptr) return fail_errno(target.name + ": libmosquitto");
-  std::unique_ptr<MqttConnection> connection(new MqttConnection(std::move(target), instance));
+  std::unique_ptr<MqttConnection> connection(
+      new MqttConnection(options, std::move(target), instance));
   TRIBUTARY_TRY(connection->configure(options));
   TRIBUTARY_TRY(connection->connect(options));
   return connection;
@@ -94,6 +97,7 @@ Result<void> MqttConnection::configure(const MqttOptions& options) {
   mosquitto_disconnect_v5_callback_set(m, &on_disconnect);
   mosquitto_publish_v5_callback_set(m, &on_publish);
   mosquitto_subscribe_v5_callback_set(m, &on_subscribe);
+  mosquitto_unsubscribe_v5_callback_set(m, &on_unsubscribe);
   mosquitto_message_v5_callback_set(m, &on_message);
   if (target_.tls != nullptr) {
     mosquitto_int_option(m, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
@@ -181,7 +185,7 @@ short MqttConnection::events() const {
 }
 
 bool MqttConnection::has_buffered_input() const {
-  return stage_ == Stage::ready && ssl() != nullptr && SSL_pending(ssl()) > 0;
+  return stage_ == Stage::ready && awaited_ == 0 && ssl() != nullptr && SSL_pending(ssl()) > 0;
 }
 
 Result<bool> MqttConnection::establish(short ready) {
@@ -249,17 +253,99 @@ bool MqttConnection::writing() const {
 
 Result<void> MqttConnection::read(MqttInbox& inbox, std::size_t messages, std::size_t bytes) {
   inbox_ = &inbox;
-  Result<void> result;
-  // One call reads one packet at most (a few more under TLS); none when the socket is empty.
-  for (std::size_t before = inbox.packets + 1; result && before != inbox.packets &&
-                                               inbox.messages.size() < messages &&
-                                               inbox.message_bytes < bytes;) {
-    before = inbox.packets;
-    const int code = mosquitto_loop_read(mosquitto_.get(), 1);
-    if (code != MOSQ_ERR_SUCCESS || socket() < 0) result = failed(code);
+  Result<bool> more = true;
+  while (more && *more && inbox.messages.size() < messages && inbox.message_bytes < bytes) {
+    more = read_packet();
   }
   inbox_ = nullptr;
-  return result;
+  if (!more) return std::unexpected(std::move(more).error());
+  return {};
+}
+
+// False when the rest of it, or the next one, hasn't come in yet.
+Result<bool> MqttConnection::read_packet() {
+  if (looked_at_ == 0) {
+    TRIBUTARY_ASSIGN(const bool readable, look_ahead());
+    if (!readable) return false;
+    if (looked_at_ == 0) return true;
+  }
+  const auto before = inbox_->packets;
+  const int code = mosquitto_loop_read(mosquitto_.get(), 1);
+  const auto count = inbox_->packets - before;
+  if (code != MOSQ_ERR_SUCCESS || socket() < 0) return failed(code);
+  looked_at_ -= std::min(looked_at_, count);
+  return count != 0;
+}
+
+// Whether there may be something to read now. Takes answers to pings out: libmosquitto, which
+// doesn't know of our pings, would say nothing about them.
+Result<bool> MqttConnection::look_ahead() {
+  std::array<char, 4096> waiting{};
+  const auto size = peek(waiting);
+  if (size == 0) return false;
+  if (size < 0) {
+    looked_at_ = 1;  // the connection has ended: libmosquitto says how
+    return true;
+  }
+  const auto there = static_cast<std::size_t>(size);
+  const auto front = look_at_front({waiting.data(), there}, packet_size_max_);
+  await_header(front.kind == PacketFront::Kind::incomplete ? there : 0);
+  switch (front.kind) {
+    case PacketFront::Kind::incomplete:
+      return false;
+    case PacketFront::Kind::packets:
+      looked_at_ = front.count;
+      return true;
+    case PacketFront::Kind::ping_response:
+      skip(front.size);
+      return true;
+    case PacketFront::Kind::unexpected:
+      return failed(MOSQ_ERR_PROTOCOL);
+    case PacketFront::Kind::too_large:
+      break;
+  }
+  return failed("it sends a packet of " + std::to_string(front.size) + " bytes, and " +
+                std::to_string(packet_size_max_) +
+                " are taken at most: give the broker such a limit (Mosquitto: message_size_limit)");
+}
+
+// What can be read, left where it is: 0 when there is nothing, below when the connection has ended.
+std::ptrdiff_t MqttConnection::peek(std::span<char> into) const {
+  if (ssl() == nullptr) {
+    const auto got = ::recv(socket(), into.data(), into.size(), MSG_PEEK | MSG_DONTWAIT);
+    if (got > 0) return got;
+    return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+  }
+  ERR_clear_error();
+  const int got = SSL_peek(ssl(), into.data(), static_cast<int>(into.size()));
+  if (got > 0) return got;
+  const int error = SSL_get_error(ssl(), got);
+  return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0 : -1;
+}
+
+// Of what peek() has given.
+void MqttConnection::skip(std::size_t bytes) const {
+  std::array<char, 8> skipped{};
+  const auto size = std::min(bytes, skipped.size());
+  if (ssl() == nullptr) {
+    ::recv(socket(), skipped.data(), size, MSG_DONTWAIT);
+  } else {
+    SSL_read(ssl(), skipped.data(), static_cast<int>(size));
+  }
+}
+
+// A ::poll of the socket is to wake us when there is more of a header than that, not before.
+void MqttConnection::await_header(std::size_t bytes_there) {
+  if (awaited_ == bytes_there) return;
+  awaited_ = bytes_there;
+  const int wake_at = ssl() == nullptr ? static_cast<int>(bytes_there) + 1 : 1;
+  ::setsockopt(socket(), SOL_SOCKET, SO_RCVLOWAT, &wake_at, sizeof wake_at);
+}
+
+// At the end of every callback.
+void MqttConnection::packet_done() {
+  ++inbox_->packets;
+  errno = EAGAIN;
 }
 
 Result<void> MqttConnection::write_past_queue(std::string_view packet) {
@@ -316,7 +402,8 @@ void MqttConnection::unsubscribe(const std::string& topic) {
 
 void MqttConnection::on_connect(mosquitto*, void* self, int reason, int flags,
                                 const mosquitto_property* list) {
-  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
+  auto* const connection = static_cast<MqttConnection*>(self);
+  auto* const inbox = connection->inbox_;
   if (inbox == nullptr) return;
   MqttConnack connack;
   connack.reason = static_cast<std::uint8_t>(reason);
@@ -329,7 +416,7 @@ void MqttConnection::on_connect(mosquitto*, void* self, int reason, int flags,
     connack.keepalive = std::chrono::seconds(seconds);
   }
   inbox->connack = connack;
-  ++inbox->packets;
+  connection->packet_done();
 }
 
 void MqttConnection::on_disconnect(mosquitto*, void* self, int reason, const mosquitto_property*) {
@@ -341,23 +428,29 @@ void MqttConnection::on_disconnect(mosquitto*, void* self, int reason, const mos
 void MqttConnection::on_publish(mosquitto*, void* self, int id, int reason,
                                 const mosquitto_property*) {
   // Called for QoS 0 too, when that is written.
-  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
-  if (inbox == nullptr) return;
-  inbox->pubacks.push_back({id, static_cast<std::uint8_t>(reason)});
-  ++inbox->packets;
+  auto* const connection = static_cast<MqttConnection*>(self);
+  if (connection->inbox_ == nullptr) return;
+  connection->inbox_->pubacks.push_back({id, static_cast<std::uint8_t>(reason)});
+  connection->packet_done();
 }
 
 void MqttConnection::on_subscribe(mosquitto*, void* self, int id, int count, const int* granted,
                                   const mosquitto_property*) {
-  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
-  if (inbox == nullptr || count < 1) return;
-  inbox->subacks.push_back({id, granted[0]});
-  ++inbox->packets;
+  auto* const connection = static_cast<MqttConnection*>(self);
+  if (connection->inbox_ == nullptr || count < 1) return;
+  connection->inbox_->subacks.push_back({id, granted[0]});
+  connection->packet_done();
+}
+
+void MqttConnection::on_unsubscribe(mosquitto*, void* self, int, const mosquitto_property*) {
+  auto* const connection = static_cast<MqttConnection*>(self);
+  if (connection->inbox_ != nullptr) connection->packet_done();
 }
 
 void MqttConnection::on_message(mosquitto*, void* self, const mosquitto_message* message,
                                 const mosquitto_property* list) {
-  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
+  auto* const connection = static_cast<MqttConnection*>(self);
+  auto* const inbox = connection->inbox_;
   if (inbox == nullptr) return;
   auto& taken = inbox->messages.emplace_back();
   taken.topic = message->topic;
@@ -370,7 +463,7 @@ void MqttConnection::on_message(mosquitto*, void* self, const mosquitto_message*
     taken.properties = from_property_list(list);
     inbox->message_bytes += wire_size(taken.properties);
   }
-  ++inbox->packets;
+  connection->packet_done();
 }
 
 void MqttConnection::on_log(mosquitto*, void* self, int level, const char* text) {

@@ -4,9 +4,11 @@
 
 #include <mosquitto.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,7 +55,8 @@ struct MqttInbox {
 // with it. It never waits; its owner polls socket() for events(). Every failure is final.
 //
 // How libmosquitto 2.0 is kept from writing by itself: told that a thread of ours runs its loop, it
-// only queues packets, and writes the whole queue when write() asks for it.
+// only queues packets, and writes the whole queue when write() asks for it. And from reading more
+// than one packet at a time: as if the socket were empty, errno is EAGAIN when a callback returns.
 class MqttConnection {
  public:
   // Begins to connect. `options` has been checked.
@@ -66,7 +69,7 @@ class MqttConnection {
   [[nodiscard]] int socket() const { return mosquitto_socket(mosquitto_.get()); }
   // What to ::poll the socket for.
   [[nodiscard]] short events() const;
-  // TLS has decrypted bytes that a ::poll of the socket doesn't see.
+  // TLS has decrypted bytes that a ::poll of the socket doesn't see, and that can be gone on with.
   [[nodiscard]] bool has_buffered_input() const;
 
   // Goes on with the TCP connect and the TLS handshake, with what ::poll said about the socket.
@@ -82,6 +85,7 @@ class MqttConnection {
 
   // Reads until the socket has no more, or the inbox has that many messages or bytes of them.
   // Queues an acknowledgement for each QoS 1 message. On a failure the inbox has what came before.
+  // A packet over MqttOptions::packet_size_max is a failure, before any of it is read.
   Result<void> read(MqttInbox& inbox, std::size_t messages, std::size_t bytes);
 
   // Writes these bytes, a whole packet that lives for ever, past the queue. For the time between
@@ -99,13 +103,19 @@ class MqttConnection {
     void operator()(mosquitto* instance) const { mosquitto_destroy(instance); }
   };
 
-  MqttConnection(MqttTarget target, mosquitto* instance);
+  MqttConnection(const MqttOptions& options, MqttTarget target, mosquitto* instance);
   Result<void> configure(const MqttOptions& options);
   Result<void> set_will(const MqttPublication& will);
   Result<void> connect(const MqttOptions& options);
   Result<bool> finish_tcp();
   Result<bool> shake_hands(short ready);
   Result<void> flush_past_queue();
+  Result<bool> read_packet();
+  Result<bool> look_ahead();
+  std::ptrdiff_t peek(std::span<char> into) const;
+  void skip(std::size_t bytes) const;
+  void await_header(std::size_t bytes_there);
+  void packet_done();
   [[nodiscard]] std::unexpected<Error> failed(const std::string& why) const;
   [[nodiscard]] std::unexpected<Error> failed(int code) const;
   [[nodiscard]] SSL* ssl() const { return static_cast<SSL*>(mosquitto_ssl_get(mosquitto_.get())); }
@@ -115,6 +125,7 @@ class MqttConnection {
   static void on_disconnect(mosquitto*, void* self, int reason, const mosquitto_property* list);
   static void on_publish(mosquitto*, void* self, int id, int reason,
                          const mosquitto_property* list);
+  static void on_unsubscribe(mosquitto*, void* self, int id, const mosquitto_property* list);
   static void on_subscribe(mosquitto*, void* self, int id, int count, const int* granted,
                            const mosquitto_property* list);
   static void on_message(mosquitto*, void* self, const mosquitto_message* message,
@@ -122,10 +133,13 @@ class MqttConnection {
   static void on_log(mosquitto*, void* self, int level, const char* text);
 
   const MqttTarget target_;
+  const std::size_t packet_size_max_;
   Stage stage_ = Stage::tcp;
   int connect_errno_ = 0;        // of connect(), should the socket have no error of its own later
   std::string_view past_queue_;  // what is left of a packet of write_past_queue()
   MqttInbox* inbox_ = nullptr;   // while read() runs
+  std::size_t looked_at_ = 0;    // packets that may be read, the first of them perhaps in part
+  std::size_t awaited_ = 0;      // bytes of a header that have come in, with more to come
   std::uint8_t disconnect_reason_ = 0;  // of the broker's DISCONNECT
   std::string tls_error_;               // the last one that libmosquitto logged in the handshake
   std::unique_ptr<mosquitto, Deleter> mosquitto_;
