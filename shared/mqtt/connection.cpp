@@ -234,6 +234,7 @@ Result<bool> MqttConnection::shake_hands(short ready) {
     return false;
   }
   mosquitto_log_callback_set(mosquitto_.get(), nullptr);
+  tls_error_.clear();
   stage_ = Stage::ready;
   return true;
 }
@@ -284,6 +285,7 @@ Result<bool> MqttConnection::look_ahead() {
   const auto size = peek(waiting);
   if (size == 0) return false;
   if (size < 0) {
+    if (!tls_error_.empty()) return failed("TLS: " + tls_error_);
     looked_at_ = 1;  // the connection has ended: libmosquitto says how
     return true;
   }
@@ -310,7 +312,7 @@ Result<bool> MqttConnection::look_ahead() {
 }
 
 // What can be read, left where it is: 0 when there is nothing, below when the connection has ended.
-std::ptrdiff_t MqttConnection::peek(std::span<char> into) const {
+std::ptrdiff_t MqttConnection::peek(std::span<char> into) {
   if (ssl() == nullptr) {
     const auto got = ::recv(socket(), into.data(), into.size(), MSG_PEEK | MSG_DONTWAIT);
     if (got > 0) return got;
@@ -320,7 +322,11 @@ std::ptrdiff_t MqttConnection::peek(std::span<char> into) const {
   const int got = SSL_peek(ssl(), into.data(), static_cast<int>(into.size()));
   if (got > 0) return got;
   const int error = SSL_get_error(ssl(), got);
-  return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0 : -1;
+  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return 0;
+  // With TLS 1.3 a broker that refuses our certificate says so after the handshake.
+  const char* const reason = ERR_reason_error_string(ERR_peek_error());
+  if (error == SSL_ERROR_SSL && reason != nullptr) tls_error_ = reason;
+  return -1;
 }
 
 // Of what peek() has given.

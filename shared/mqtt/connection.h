@@ -112,7 +112,7 @@ class MqttConnection {
   Result<void> flush_past_queue();
   Result<bool> read_packet();
   Result<bool> look_ahead();
-  std::ptrdiff_t peek(std::span<char> into) const;
+  std::ptrdiff_t peek(std::span<char> into);
   void skip(std::size_t bytes) const;
   void await_header(std::size_t bytes_there);
   void packet_done();
@@ -141,7 +141,7 @@ class MqttConnection {
   std::size_t looked_at_ = 0;    // packets that may be read, the first of them perhaps in part
   std::size_t awaited_ = 0;      // bytes of a header that have come in, with more to come
   std::uint8_t disconnect_reason_ = 0;  // of the broker's DISCONNECT
-  std::string tls_error_;               // the last one that libmosquitto logged in the handshake
+  std::string tls_error_;               // the last one, of the handshake or the first read
   std::unique_ptr<mosquitto, Deleter> mosquitto_;
 };
 

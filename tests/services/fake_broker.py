@@ -10,16 +10,16 @@ from services.tcp_proxy import protocol_level, take_packets
 
 class FakeBroker:
     """A server that speaks just enough MQTT 5 to lead a client on. `answers`: the types of packets that it
-    answers; `then(connection)` runs once a client has subscribed."""
+    answers; `then(connection)` runs once a client has subscribed;
+    `protocol`: 5, or 4 for one that knows only 3.1.1; `tls`: the context of a server."""
 
     CONNECT, SUBSCRIBE, PINGREQ = 1, 8, 12
 
-    # protocol: 5, or 4 for one that knows only 3.1.1
-    def __init__(self, answers=(CONNECT, SUBSCRIBE, PINGREQ), then=None, protocol=5):
+    def __init__(self, answers=(CONNECT, SUBSCRIBE, PINGREQ), then=None, protocol=5, tls=None):
         self.port = free_port()
-        self.url = f"mqtt://127.0.0.1:{self.port}"
+        self.url = f"{'mqtts' if tls else 'mqtt'}://127.0.0.1:{self.port}"
         self.accepted = []  # when
-        self._answers, self._then, self._protocol = answers, then, protocol
+        self._answers, self._then, self._protocol, self._tls = answers, then, protocol, tls
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=50)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -38,6 +38,8 @@ class FakeBroker:
     def _serve(self, connection):
         buffer = bytearray()
         try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
             while received := connection.recv(1 << 16):
                 buffer += received
                 for packet in take_packets(buffer):
