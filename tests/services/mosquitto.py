@@ -5,6 +5,7 @@ start their own all the same; and as everything on it is shared, such tests must
 
 import os
 import shutil
+import signal
 import socket
 from pathlib import Path
 
@@ -76,6 +77,10 @@ class Mosquitto:
         """kill -9: its sessions and queues are gone."""
         assert self._process is not None, "this Mosquitto is not ours to kill"
         self._process.kill()
+
+    def reload(self):
+        """Makes it read its files again: passwords, access lists."""
+        self._process.signal(signal.SIGHUP)
 
     def stop(self):
         if self._process is not None:

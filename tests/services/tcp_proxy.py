@@ -1,5 +1,6 @@
 """A network in a test's hand: stands between MQTT clients and a broker, delays, drops and breaks what passes."""
 
+import contextlib
 import random
 import socket
 import struct
@@ -49,7 +50,9 @@ class TcpProxy:
         self._server_port, self._answer = server_port, answer
         self._latency_s, self._chance = latency_s, random.Random(seed)
         self._open = set()
+        self._newest = None
         self._lock = threading.Lock()
+        self._sending = threading.Lock()  # whole packets, to clients
         self._flowing = threading.Event()
         self._flowing.set()
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=50)
@@ -68,6 +71,11 @@ class TcpProxy:
             sockets, self._open = self._open, set()
         for connection in sockets:
             _reset(connection)
+
+    def inject(self, packet):
+        """Sends this to the newest client, as if it came from the broker."""
+        with self._sending:
+            self._newest.sendall(packet)
 
     def close(self):
         self._listener.close()
@@ -109,6 +117,7 @@ class TcpProxy:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._open |= {client, server}
+            self._newest = client
         self._thread(self._forward, client, server, first, None)
         self._thread(self._forward, server, client, bytearray(), self._passes)
 
@@ -128,7 +137,8 @@ class TcpProxy:
                     if passes is None:
                         chunk += bytes(buffer)
                         buffer.clear()
-                    target.sendall(chunk)
+                    with self._sending if passes else contextlib.nullcontext():
+                        target.sendall(chunk)
                 received = source.recv(1 << 16)
                 if not received:
                     break
