@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <ranges>
 #include <span>
+#include <tuple>
 
 #include "shared/base/bytes.h"
 #include "shared/base/id.h"
+#include "shared/log/replace_file.h"
 
 namespace tributary::collector {
 namespace {
@@ -22,17 +24,15 @@ Result<std::string> read_text(FileSystem& files, const std::filesystem::path& pa
   return text;
 }
 
-// In one step: at a crash there is the old text or the new one.
 Result<void> write_text(FileSystem& files, const std::filesystem::path& path,
                         const std::string& text) {
   auto unfinished = path;
-  unfinished += ".tmp";
-  static_cast<void>(files.remove(unfinished));
-  TRIBUTARY_ASSIGN(const auto file, files.open(unfinished, OpenMode::create));
-  TRIBUTARY_TRY(file->write(0, as_bytes(text)));
-  TRIBUTARY_TRY(file->sync());
-  TRIBUTARY_TRY(files.rename(unfinished, path));
-  return files.sync_directory(path.parent_path());
+  unfinished += kUnfinishedEnd;
+  std::ignore = files.remove(unfinished);  // of a crash
+  const auto written =
+      replace_file(files, path, [&](File& file) { return file.write(0, as_bytes(text)); });
+  if (!written) return std::unexpected(written.error());
+  return {};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <memory>
 
 namespace tributary::collector {
 namespace {
@@ -33,8 +34,8 @@ Origin origin_of(const MqttMessage& message, std::string_view edge) {
   if (!log || !sequence) return origin;
   const auto id = Id::parse(*log);
   std::uint64_t first = 0;
-  const auto* const last = sequence->data() + sequence->size();
-  const auto [end, error] = std::from_chars(sequence->data(), last, first);
+  const auto* const last = std::to_address(sequence->end());
+  const auto [end, error] = std::from_chars(std::to_address(sequence->begin()), last, first);
   if (!id || error != std::errc{} || end != last) return origin;
   origin.log = *id;
   origin.sequence = {first};

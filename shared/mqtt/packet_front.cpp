@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 namespace tributary {
 namespace {
@@ -23,15 +22,15 @@ bool is_expected(std::string_view packet) {
   return std::ranges::find(kExpected, type) != kExpected.end() && !(type == kPublish && qos_2);
 }
 
-// Of the whole packet; nothing while its header isn't whole.
-std::optional<std::size_t> size_of(std::string_view packet) {
+// Of the whole packet; 0 while its header isn't whole.
+std::size_t size_of(std::string_view packet) {
   std::size_t length = 0;
   for (std::size_t i = 1; i < packet.size(); ++i) {
     const auto byte = static_cast<std::uint8_t>(packet[i]);
     length |= static_cast<std::size_t>(byte & 0x7FU) << (7 * (i - 1));
     if (byte < 0x80 || i == kLengthSizeMax) return 1 + i + length;
   }
-  return std::nullopt;
+  return 0;
 }
 
 }  // namespace
@@ -44,16 +43,16 @@ PacketFront look_at_front(std::string_view waiting, std::size_t size_max) {
     const auto kind = !size                               ? Kind::incomplete
                       : type_of(waiting) == kPingResponse ? Kind::ping_response
                       : !is_expected(waiting)             ? Kind::unexpected
-                      : *size > size_max                  ? Kind::too_large
+                      : size > size_max                   ? Kind::too_large
                                                           : Kind::packets;
     if (kind != Kind::packets) {
       // Not the first one: it gets its turn.
-      if (front.count == 0) front = {.kind = kind, .count = 0, .size = size.value_or(0)};
+      if (front.count == 0) front = {.kind = kind, .count = 0, .size = size};
       return front;
     }
     front.kind = Kind::packets;
     ++front.count;
-    waiting.remove_prefix(std::min(*size, waiting.size()));
+    waiting.remove_prefix(std::min(size, waiting.size()));
   }
   return front;
 }
