@@ -63,6 +63,24 @@ class Cork {
   int socket_;
 };
 
+// While it lives, TLS gives what it has decrypted, and reads no more.
+class NoInput {
+ public:
+  explicit NoInput(SSL* ssl) : ssl_(ssl), input_(SSL_get_rbio(ssl)) {
+    BIO_up_ref(input_);
+    BIO* const empty = BIO_new(BIO_s_mem());
+    BIO_set_mem_eof_return(empty, -1);
+    SSL_set0_rbio(ssl_, empty);
+  }
+  ~NoInput() { SSL_set0_rbio(ssl_, input_); }
+  NoInput(const NoInput&) = delete;
+  NoInput& operator=(const NoInput&) = delete;
+
+ private:
+  SSL* ssl_;
+  BIO* input_;
+};
+
 }  // namespace
 
 MqttConnection::MqttConnection(const MqttOptions& options, MqttTarget target, mosquitto* instance)
@@ -185,7 +203,7 @@ short MqttConnection::events() const {
 }
 
 bool MqttConnection::has_buffered_input() const {
-  return stage_ == Stage::ready && awaited_ == 0 && ssl() != nullptr && SSL_pending(ssl()) > 0;
+  return stage_ == Stage::ready && ssl() != nullptr && SSL_pending(ssl()) > 0;
 }
 
 Result<bool> MqttConnection::establish(short ready) {
@@ -270,11 +288,15 @@ Result<bool> MqttConnection::read_packet() {
     if (!readable) return false;
     if (looked_at_ == 0) return true;
   }
+  const bool only_start = !header_.empty();
+  std::optional<NoInput> decrypted_only;
+  if (only_start) decrypted_only.emplace(ssl());
   const auto before = inbox_->packets;
   const int code = mosquitto_loop_read(mosquitto_.get(), 1);
   const auto count = inbox_->packets - before;
   if (code != MOSQ_ERR_SUCCESS || socket() < 0) return failed(code);
-  looked_at_ -= std::min(looked_at_, count);
+  // What comes behind the start of a header is looked at, too.
+  looked_at_ -= only_start ? looked_at_ : std::min(looked_at_, count);
   return count != 0;
 }
 
@@ -289,17 +311,24 @@ Result<bool> MqttConnection::look_ahead() {
     looked_at_ = 1;  // the connection has ended: libmosquitto says how
     return true;
   }
-  const auto there = static_cast<std::size_t>(size);
-  const auto front = look_at_front({waiting.data(), there}, packet_size_max_);
-  await_header(front.kind == PacketFront::Kind::incomplete ? there : 0);
+  const std::string_view there(waiting.data(), static_cast<std::size_t>(size));
+  if (!header_.empty()) header_ += there;
+  const auto front = look_at_front(header_.empty() ? there : header_, packet_size_max_);
+  if (front.kind == PacketFront::Kind::incomplete) return await_header(there);
+  const bool begun = !std::exchange(header_, {}).empty();
   switch (front.kind) {
     case PacketFront::Kind::incomplete:
-      return false;
     case PacketFront::Kind::packets:
       looked_at_ = front.count;
+      set_wake_at(1);
       return true;
     case PacketFront::Kind::ping_response:
-      skip(front.size);
+      if (begun) {
+        looked_at_ = 1;
+      } else {
+        skip(front.size);
+      }
+      set_wake_at(1);
       return true;
     case PacketFront::Kind::unexpected:
       return failed(MOSQ_ERR_PROTOCOL);
@@ -340,12 +369,22 @@ void MqttConnection::skip(std::size_t bytes) const {
   }
 }
 
-// A ::poll of the socket is to wake us when there is more of a header than that, not before.
-void MqttConnection::await_header(std::size_t bytes_there) {
-  if (awaited_ == bytes_there) return;
-  awaited_ = bytes_there;
-  const int wake_at = ssl() == nullptr ? static_cast<int>(bytes_there) + 1 : 1;
-  ::setsockopt(socket(), SOL_SOCKET, SO_RCVLOWAT, &wake_at, sizeof wake_at);
+// The start of a header has come in. Over TLS nothing behind it can be seen before it is read.
+bool MqttConnection::await_header(std::string_view start) {
+  if (ssl() == nullptr) {
+    set_wake_at(static_cast<int>(start.size()) + 1);
+    return false;
+  }
+  if (header_.empty()) header_ = start;
+  looked_at_ = 1;
+  return true;
+}
+
+// How many bytes have to wait for a ::poll of the socket to say so.
+void MqttConnection::set_wake_at(int bytes) {
+  if (wake_at_ == bytes) return;
+  wake_at_ = bytes;
+  ::setsockopt(socket(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
 }
 
 // At the end of every callback.

@@ -69,7 +69,7 @@ class MqttConnection {
   [[nodiscard]] int socket() const { return mosquitto_socket(mosquitto_.get()); }
   // What to ::poll the socket for.
   [[nodiscard]] short events() const;
-  // TLS has decrypted bytes that a ::poll of the socket doesn't see, and that can be gone on with.
+  // TLS has decrypted bytes that a ::poll of the socket doesn't see.
   [[nodiscard]] bool has_buffered_input() const;
 
   // Goes on with the TCP connect and the TLS handshake, with what ::poll said about the socket.
@@ -114,7 +114,8 @@ class MqttConnection {
   Result<bool> look_ahead();
   std::ptrdiff_t peek(std::span<char> into);
   void skip(std::size_t bytes) const;
-  void await_header(std::size_t bytes_there);
+  bool await_header(std::string_view start);
+  void set_wake_at(int bytes);
   void packet_done();
   [[nodiscard]] std::unexpected<Error> failed(const std::string& why) const;
   [[nodiscard]] std::unexpected<Error> failed(int code) const;
@@ -139,7 +140,8 @@ class MqttConnection {
   std::string_view past_queue_;  // what is left of a packet of write_past_queue()
   MqttInbox* inbox_ = nullptr;   // while read() runs
   std::size_t looked_at_ = 0;    // packets that may be read, the first of them perhaps in part
-  std::size_t awaited_ = 0;      // bytes of a header that have come in, with more to come
+  int wake_at_ = 1;              // SO_RCVLOWAT
+  std::string header_;           // over TLS: the start of one, as libmosquitto has read it
   std::uint8_t disconnect_reason_ = 0;  // of the broker's DISCONNECT
   std::string tls_error_;               // the last one, of the handshake or the first read
   std::unique_ptr<mosquitto, Deleter> mosquitto_;

@@ -94,11 +94,10 @@ def test_certificates_that_don_t_fit_are_refused_with_the_reason(site, certifica
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_tls_older_than_1_2_is_refused(site, certificates):
-    openssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    openssl.load_cert_chain(certificates.file("broker.pem"), certificates.file("broker.key"))
-    openssl.set_ciphers("ALL:@SECLEVEL=0")
-    openssl.minimum_version = openssl.maximum_version = ssl.TLSVersion.TLSv1_1
-    broker = FakeBroker(tls=openssl)
+    old = certificates.server_context("broker")
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    broker = FakeBroker(tls=old)
     site.broker = broker
     for program in both(site, **tls(certificates)):
         health_says(program, "TLS: ", "protocol")

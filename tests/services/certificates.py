@@ -38,6 +38,11 @@ class Certificates:
             context.load_cert_chain(self.file(f"{name}.pem"), self.file(f"{name}.key"))
         return context
 
+    def server_context(self, name):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.file(f"{name}.pem"), self.file(f"{name}.key"))
+        return context
+
     def _openssl(self, *arguments):
         subprocess.run(["openssl", *arguments], cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, timeout=60, check=True)

@@ -1,5 +1,6 @@
 """A broker that misbehaves as a test wants it."""
 
+import collections
 import socket
 import threading
 import time
@@ -10,16 +11,17 @@ from services.tcp_proxy import protocol_level, take_packets
 
 class FakeBroker:
     """A server that speaks just enough MQTT 5 to lead a client on. `answers`: the types of packets that it
-    answers; `then(connection)` runs once a client has subscribed;
-    `protocol`: 5, or 4 for one that knows only 3.1.1; `tls`: the context of a server."""
+    answers; `then(connection)` runs once a client has subscribed
+    and published `publications` times;     `protocol`: 5, or 4 for one that knows only 3.1.1; `tls`: the context of a server."""
 
-    CONNECT, SUBSCRIBE, PINGREQ = 1, 8, 12
+    CONNECT, PUBLISH, SUBSCRIBE, PINGREQ = 1, 3, 8, 12
 
-    def __init__(self, answers=(CONNECT, SUBSCRIBE, PINGREQ), then=None, protocol=5, tls=None):
+    def __init__(self, answers=(CONNECT, SUBSCRIBE, PINGREQ), then=None, publications=0, protocol=5, tls=None):
         self.port = free_port()
         self.url = f"{'mqtts' if tls else 'mqtt'}://127.0.0.1:{self.port}"
         self.accepted = []  # when
-        self._answers, self._then, self._protocol, self._tls = answers, then, protocol, tls
+        self._answers, self._then, self._publications = answers, then, publications
+        self._protocol, self._tls = protocol, tls
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=50)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -37,6 +39,7 @@ class FakeBroker:
 
     def _serve(self, connection):
         buffer = bytearray()
+        heard = collections.Counter()
         try:
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
@@ -44,7 +47,8 @@ class FakeBroker:
                 buffer += received
                 for packet in take_packets(buffer):
                     connection.sendall(self._answer(packet))
-                    if packet[0] >> 4 == self.SUBSCRIBE and self._then:
+                    heard[packet[0] >> 4] += 1
+                    if self._then and heard[self.SUBSCRIBE] and heard[self.PUBLISH] >= self._publications:
                         self._then(connection)
         except OSError:
             pass
