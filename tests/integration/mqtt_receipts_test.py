@@ -117,7 +117,7 @@ def test_receipts_for_an_earlier_process_are_ignored_and_counted_and_nothing_is_
 def test_receipts_that_get_lost_are_asked_for_again_and_the_account_balances(site, recording, proxied, chance):
     site.start_broker(own=True)
     collector = site.start_collector()
-    proxy = proxied(keep=lambda packet: not is_receipt(packet) or chance.random() < 0.5)
+    proxy = proxied(keep=lambda packet: not is_receipt(packet) or chance.random() < 0.75)
     edge = site.edge(sensor=[csv_sensor(recording, pace=400.0)], exit_when_done=True,
                      **{"mqtt.url": proxy.url, "mqtt.receipt_timeout": "1s"}).start_and_wait()
     assert edge.wait(90) == 0
