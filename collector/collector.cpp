@@ -9,10 +9,10 @@
 #include "collector/api/query.h"
 #include "collector/ingest/http_ingest.h"
 #include "collector/ingest/mqtt_ingest.h"
+#include "collector/mqtt_session.h"
 #include "collector/open_pipeline.h"
 #include "collector/persister.h"
 #include "collector/pipeline.h"
-#include "shared/base/id.h"
 #include "shared/base/thread.h"
 #include "shared/observe/logging.h"
 
@@ -23,25 +23,6 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view kComponent = "collector";
 constexpr auto kDrainLook = 20ms;
-
-// The client id stays the same for good: the broker keeps the session, and in it what is not
-// acknowledged, under this name.
-Result<std::string> mqtt_client_id(FileSystem& files, const std::filesystem::path& data) {
-  const auto path = data / "mqtt_client_id";
-  if (auto file = files.open(path, OpenMode::read)) {
-    std::string id(64, '\0');
-    TRIBUTARY_ASSIGN(const auto size, (*file)->read(0, std::as_writable_bytes(std::span(id))));
-    id.resize(size);
-    if (!id.empty()) return id;
-    TRIBUTARY_TRY(files.remove(path));
-  }
-  const auto id = "tributary-collector-" + Id::random().text().substr(0, 16);
-  TRIBUTARY_ASSIGN(auto file, files.open(path, OpenMode::create));
-  TRIBUTARY_TRY(file->write(0, as_bytes(id)));
-  TRIBUTARY_TRY(file->sync());
-  TRIBUTARY_TRY(files.sync_directory(data));
-  return id;
-}
 
 class RunningCollector final : public Collector {
  public:
@@ -60,7 +41,7 @@ class RunningCollector final : public Collector {
     if (config_.persist) start_persisters();
     if (config_.query) register_queries(server_, all_);
     register_operations(server_, all_, health_, metrics_);
-    dead_letters_ = std::make_unique<DeadLetterApi>(server_, all_, *unrouted_, clock_);
+    dead_letters_ = std::make_unique<DeadLetterApi>(server_, all_, *unrouted_, topics_, clock_);
     if (config_.ingest) {
       http_ingest_ = HttpIngest::start(config_.http, all_, server_, clock_, metrics_);
       TRIBUTARY_TRY(start_mqtt());
@@ -130,6 +111,8 @@ class RunningCollector final : public Collector {
     if (options.client_id.empty()) {
       TRIBUTARY_ASSIGN(options.client_id, mqtt_client_id(files_, config_.data));
     }
+    TRIBUTARY_ASSIGN(options.given_up,
+                     remember_filters(files_, config_.data, MqttIngest::filters(config_.mqtt)));
     TRIBUTARY_ASSIGN(mqtt_ingest_,
                      MqttIngest::start(config_.mqtt, all_, *unrouted_, clock_, metrics_));
     health_.add("mqtt", [this] { return mqtt_ingest_->health(); });
@@ -194,6 +177,7 @@ class RunningCollector final : public Collector {
   const Clock& clock_;
   Metrics metrics_;
   Health health_;
+  const TopicMap topics_{config_.mqtt.subscriptions};
   std::unique_ptr<Stream> unrouted_;
   std::vector<std::unique_ptr<Pipeline>> pipelines_;
   std::vector<Pipeline*> all_;

@@ -10,6 +10,7 @@
 
 #include "collector/pipeline.h"
 #include "collector/store/mongodb_store.h"
+#include "collector/subscription_config.h"
 #include "shared/config/access.h"
 #include "shared/mqtt/url.h"
 
@@ -364,6 +365,7 @@ Result<Config> read_config(const Settings& settings,
   config.mongodb.user = mongodb.string("user");
   config.mongodb.password = read_password(mongodb);
   config.pipelines = read_pipelines(settings);
+  config.mqtt.subscriptions = read_subscriptions(settings.table("mqtt"), config.pipelines);
   check_kafka(settings.table("kafka"), config);
   check_apart(settings, config);
   check_roles(settings, config);

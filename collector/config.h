@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "collector/ingest/topic_map.h"
 #include "collector/stream/kafka_options.h"
 #include "shared/base/result.h"
 #include "shared/config/settings.h"
@@ -41,6 +42,7 @@ struct Config {
     MqttOptions options;  // client_id is empty here: it is kept in `data`
     std::string share;    // empty: a subscription of its own
     std::vector<std::string> receipt_topics{"tributary/+/receipts"};
+    std::vector<TopicRule> subscriptions;  // beside the built-in one
   } mqtt;
 
   struct Http {

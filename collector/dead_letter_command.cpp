@@ -154,19 +154,20 @@ Result<std::string> replay_by_http(const std::string& address, const Wanted& wan
   return answer->substr(begin);
 }
 
-Result<std::string> replay_from(std::unique_ptr<Stream> stream, const Wanted& wanted,
-                                Streams& streams) {
+Result<std::string> replay_from(std::unique_ptr<Stream> stream, const Config& config,
+                                const Wanted& wanted, Streams& streams) {
+  const TopicMap topics(config.mqtt.subscriptions);
   std::signal(SIGINT, [](int) { interrupted = true; });
   std::signal(SIGTERM, [](int) { interrupted = true; });
   const auto go_on = [] { return !interrupted; };
   if (wanted.pipeline != nullptr) {
-    Replay replay(*streams.add(*wanted.pipeline, std::move(stream)), streams.clock());
+    Replay replay(*streams.add(*wanted.pipeline, std::move(stream)), topics, streams.clock());
     TRIBUTARY_ASSIGN(const auto report, replay.run(wanted.letters, go_on));
     return report.json();
   }
   const ReplayRoute route = [&streams](const std::string& name) { return streams.find(name); };
   TRIBUTARY_ASSIGN(const auto report,
-                   Replay(*stream, route, streams.clock()).run(wanted.letters, go_on));
+                   Replay(*stream, route, topics, streams.clock()).run(wanted.letters, go_on));
   return report.json();
 }
 
@@ -175,7 +176,7 @@ Result<void> replay(const Config& config, const Wanted& wanted) {
   Streams streams(config);
   TRIBUTARY_ASSIGN(auto stream, open_if_free(config, wanted, streams));
   TRIBUTARY_ASSIGN(const auto text,
-                   stream ? replay_from(std::move(stream), wanted, streams)
+                   stream ? replay_from(std::move(stream), config, wanted, streams)
                           : replay_by_http(config.http.options.listen.front(), wanted));
   const auto report = nlohmann::json::parse(text, nullptr, false);
   if (!report.is_object() || !report.contains("replayed")) {

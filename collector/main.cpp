@@ -73,6 +73,9 @@ int check(const Config& config) {
   for (const auto& pipeline : config.pipelines) {
     std::printf("\n  %s: %s", pipeline.name.c_str(), describe(pipeline).c_str());
   }
+  for (const auto& rule : config.mqtt.subscriptions) {
+    std::printf("\n  events of %s come from %s, too", rule.pipeline.c_str(), rule.filter.c_str());
+  }
   std::printf("\n  data in %s\n", config.data.c_str());
   return kExitOk;
 }

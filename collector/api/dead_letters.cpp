@@ -135,8 +135,12 @@ class Answer {
 
 class DeadLetterApi::Impl {
  public:
-  Impl(std::span<Pipeline* const> pipelines, Stream& unrouted, const Clock& clock)
-      : pipelines_(pipelines.begin(), pipelines.end()), unrouted_(unrouted), clock_(clock) {}
+  Impl(std::span<Pipeline* const> pipelines, Stream& unrouted, const TopicMap& topics,
+       const Clock& clock)
+      : pipelines_(pipelines.begin(), pipelines.end()),
+        unrouted_(unrouted),
+        topics_(topics),
+        clock_(clock) {}
 
   HttpResponse list_letters(const HttpRequest& request) const {
     if (names_unrouted(request)) return list(request, unrouted_);
@@ -185,8 +189,8 @@ class DeadLetterApi::Impl {
           std::ranges::find(pipelines_, name, [](const auto* known) { return known->config.name; });
       return found == pipelines_.end() ? nullptr : *found;
     };
-    auto replay =
-        pipeline != nullptr ? Replay(*pipeline, clock_) : Replay(unrouted_, route, clock_);
+    auto replay = pipeline != nullptr ? Replay(*pipeline, topics_, clock_)
+                                      : Replay(unrouted_, route, topics_, clock_);
     const auto report =
         replay.run(wanted, [&] { return answer.go_on() && !stop.stop_requested(); });
     if (report) tell(pipeline, *report);
@@ -206,6 +210,7 @@ class DeadLetterApi::Impl {
 
   const std::vector<Pipeline*> pipelines_;
   Stream& unrouted_;
+  const TopicMap& topics_;
   const Clock& clock_;
   Mutex mutex_;
   bool stopped_ TRIBUTARY_GUARDED_BY(mutex_) = false;
@@ -215,8 +220,8 @@ class DeadLetterApi::Impl {
 };
 
 DeadLetterApi::DeadLetterApi(HttpServer& server, std::span<Pipeline* const> pipelines,
-                             Stream& unrouted, const Clock& clock)
-    : impl_(std::make_shared<Impl>(pipelines, unrouted, clock)) {
+                             Stream& unrouted, const TopicMap& topics, const Clock& clock)
+    : impl_(std::make_shared<Impl>(pipelines, unrouted, topics, clock)) {
   for (const std::string suffix : {"", "/{pipeline}"}) {
     server.blocking_route(
         "GET", "/dead-letters" + suffix,

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "collector/ingest/topic_map.h"
 #include "collector/pipeline.h"
 #include "shared/base/clock.h"
 #include "shared/http/server.h"
@@ -20,7 +21,7 @@ class DeadLetterApi {
  public:
   // Registers the routes. All must outlive the server, and this too.
   DeadLetterApi(HttpServer& server, std::span<Pipeline* const> pipelines, Stream& unrouted,
-                const Clock& clock);
+                const TopicMap& topics, const Clock& clock);
   ~DeadLetterApi();  // stop()
   DeadLetterApi(const DeadLetterApi&) = delete;
   DeadLetterApi& operator=(const DeadLetterApi&) = delete;

@@ -1,12 +1,14 @@
 #include "collector/ingest/mqtt_ingest.h"
 
 #include <algorithm>
-#include <charconv>
+#include <deque>
 #include <map>
 #include <vector>
 
 #include "collector/ingest/event_topic.h"
 #include "collector/ingest/intake.h"
+#include "collector/ingest/mqtt_origin.h"
+#include "collector/ingest/topic_members.h"
 #include "shared/base/mutex.h"
 #include "shared/base/thread.h"
 #include "shared/event/json.h"
@@ -23,30 +25,10 @@ constexpr std::string_view kComponent = "mqtt";
 constexpr auto kPollWait = 500ms;
 constexpr auto kHoldEvery =
     200ms;  // how often the connection is looked after while PUBACKs are held
-constexpr std::size_t kEdgeIdSizeMax = 64;  // DESIGN 8; a device may put anything into its topic
-constexpr auto kRefusedShown = 2s;          // for how long a stream may refuse before health tells
+constexpr auto kRefusedShown = 2s;  // for how long a stream may refuse before health tells
 constexpr auto kStopPatience = 5s;  // how long a stop waits for a stream that doesn't take a batch
-
-// With the sender's log and sequence when the message is an edge's batch: they stand in its user
-// properties, the sequence being that of the first line.
-Origin origin_of(const MqttMessage& message, std::string_view edge) {
-  Origin origin{.source = "mqtt",
-                .topic = message.topic,
-                .edge = edge.substr(0, kEdgeIdSizeMax),
-                .log = {},
-                .sequence = {}};
-  const auto log = message.properties.user_property("log");
-  const auto sequence = message.properties.user_property("sequence");
-  if (!log || !sequence) return origin;
-  const auto id = Id::parse(*log);
-  std::uint64_t first = 0;
-  const auto* const last = sequence->data() + sequence->size();
-  const auto [end, error] = std::from_chars(sequence->data(), last, first);
-  if (!id || error != std::errc{} || end != last) return origin;
-  origin.log = *id;
-  origin.sequence = {first};
-  return origin;
-}
+constexpr std::string_view kEventTopics = "tributary/+/events/+";
+constexpr std::size_t kSplicedSizeMax = 64U << 20;  // bytes of records that members were added to
 
 bool receipt_allowed(const std::vector<std::string>& filters, std::string_view topic) {
   if (topic.find_first_of("+#") != std::string_view::npos) return false;
@@ -85,6 +67,7 @@ class MqttIngestThread final : public MqttIngest {
                    Metrics& metrics)
       : config_(config),
         messages_at_once_(std::max<std::size_t>(1, config.options.receive_maximum / 2)),
+        mapped_(config.subscriptions),
         clock_(clock),
         client_(std::move(client)),
         unrouted_(make_door(Intake(unrouted, clock), "", metrics)),
@@ -122,7 +105,8 @@ class MqttIngestThread final : public MqttIngest {
 
  private:
   void run(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
+    bool answered = true;
+    while (answered && !stop.stop_requested()) {
       const auto round = client_->poll(kPollWait, messages_at_once_);
       if (round.connected) {
         log_info(kComponent, "connected", {{"session_present", client_->state().session_present}});
@@ -131,9 +115,9 @@ class MqttIngestThread final : public MqttIngest {
         log_warning(kComponent, "not connected", {{"reason", client_->state().error}});
       }
       tell_health();
-      if (!round.messages.empty()) take(round, stop);
+      if (!round.messages.empty()) answered = take(round, stop);
     }
-    if (!config_.share.empty() && !in_flight()) hand_back(stop);
+    if (!config_.share.empty() && answered) hand_back(stop);
     client_->disconnect();
   }
 
@@ -144,30 +128,28 @@ class MqttIngestThread final : public MqttIngest {
     const auto deadline = clock_.monotonic() + kStopPatience;
     while (client_->state().connected && clock_.monotonic() < deadline) {
       const auto round = client_->poll(kPollWait, messages_at_once_);
-      if (round.messages.empty()) return;
-      take(round, stop);
+      if (round.messages.empty() || !take(round, stop)) return;
     }
   }
 
-  // Makes everything of the round durable, and then answers. Without an answer when it gave up: the
-  // broker sends the messages again.
-  void take(const MqttRound& round, const std::stop_token& stop) {
+  // Makes everything of the round durable, and then answers. False, without an answer, when it gave
+  // up: the broker sends the messages again, and nothing may be polled any more.
+  bool take(const MqttRound& round, const std::stop_token& stop) {
     messages_.add(static_cast<double>(round.messages.size()));
     tallies_.assign(round.messages.size(), {});
+    forget_spliced();
     taking_since_ = clock_.monotonic();
     for (std::size_t i = 0; i < round.messages.size(); ++i) {
-      if (!submit(round.messages[i], i, stop)) return;
+      if (!submit(round.messages[i], i, stop)) return false;
     }
-    while (in_flight()) {
-      if (gave_up(stop)) return;
-      pump();
-    }
+    if (!settle(stop)) return false;
     for (std::size_t i = 0; i < round.messages.size(); ++i)
       send_receipt(round.messages[i], tallies_[i]);
     if (const auto done = client_->acknowledge(round.generation); !done) {
       log_warning(kComponent, "the broker will send the last batch again",
                   {{"reason", done.error().message()}});
     }
+    return true;
   }
 
   // Appends the records of the round's message of that index. False when it gave up.
@@ -177,17 +159,28 @@ class MqttIngestThread final : public MqttIngest {
       return true;
     }
     const auto topic = parse_event_topic(message.topic);
-    Origin origin = origin_of(message, topic ? topic->edge : "");
-    const auto door = topic ? doors_.find(topic->pipeline) : doors_.end();
+    const auto* const rule = topic ? nullptr : mapped_.find(message.topic);
+    const std::string_view pipeline = topic ? topic->pipeline : rule ? rule->pipeline : "";
+    const auto door = doors_.find(pipeline);
     if (door == doors_.end()) {
-      const auto name = std::string(topic ? topic->pipeline : message.topic);
-      return bury(unrouted_, message.payload, origin, "unknown_pipeline",
+      const auto name = topic ? std::string(pipeline) : message.topic;
+      return bury(unrouted_, message.payload, origin_of(message, topic ? topic->edge : ""),
+                  "unknown_pipeline",
                   {.pointer = "", .detail = "there is no pipeline \"" + name + "\""}, index, stop);
     }
+    std::optional<TopicMembers> members;
+    if (rule != nullptr && !rule->adds_nothing()) members.emplace(*rule, message.topic);
+    return submit_records(door->second, message, origin_of(message, topic ? topic->edge : ""),
+                          members, index, stop);
+  }
+
+  bool submit_records(Door& door, const MqttMessage& message, Origin origin,
+                      const std::optional<TopicMembers>& members, std::size_t index,
+                      const std::stop_token& stop) {
     const auto records = split_records(message.payload, Framing::detect);
     if (records.empty() || records.size() > kRecordsMax) {
       return bury(
-          door->second, message.payload, origin, "invalid",
+          door, message.payload, origin, "invalid",
           {.pointer = "",
            .detail = records.empty() ? "there is no record in the payload" : kTooManyRecords},
           index, stop);
@@ -195,10 +188,34 @@ class MqttIngestThread final : public MqttIngest {
     for (const auto record : records) {
       // A dead letter has the bytes that came, with any space around them, where they are known.
       const auto original = records.size() == 1 ? std::string_view(message.payload) : record;
-      if (!append(door->second, record, original, origin, index, stop)) return false;
+      const bool taken = members
+                             ? append_with(*members, door, record, original, origin, index, stop)
+                             : append(door, record, original, origin, index, stop);
+      if (!taken) return false;
       if (origin.sequence.value != 0) origin.sequence = origin.sequence.next();
     }
     return true;
+  }
+
+  // Appends the record with what its topic says of it.
+  bool append_with(const TopicMembers& members, Door& door, std::string_view record,
+                   std::string_view original, const Origin& origin, std::size_t index,
+                   const std::stop_token& stop) {
+    auto whole = members.add_to(record);
+    if (!whole) return bury(door, original, origin, "invalid", whole.error(), index, stop);
+    if (whole->empty()) return append(door, record, original, origin, index, stop);
+    if (spliced_size_ + whole->size() > kSplicedSizeMax) {
+      if (!settle(stop)) return false;
+      forget_spliced();
+    }
+    spliced_size_ += whole->size();
+    return append(door, spliced_.emplace_back(*std::move(whole)), original, origin, index, stop);
+  }
+
+  // Only with nothing in flight.
+  void forget_spliced() {
+    spliced_.clear();
+    spliced_size_ = 0;
   }
 
   bool append(Door& door, std::string_view record, std::string_view original, const Origin& origin,
@@ -223,6 +240,15 @@ class MqttIngestThread final : public MqttIngest {
     }
     ++tallies_[index].rejected;
     door.rejected.add();
+    return true;
+  }
+
+  // Waits until everything is durable. False when it gave up.
+  bool settle(const std::stop_token& stop) {
+    while (in_flight()) {
+      if (gave_up(stop)) return false;
+      pump();
+    }
     return true;
   }
 
@@ -314,11 +340,14 @@ class MqttIngestThread final : public MqttIngest {
   // Half of what the broker may send unacknowledged: while one half is made durable, the other is
   // on its way.
   const std::size_t messages_at_once_;
+  const TopicMap mapped_;
   const Clock& clock_;
   std::unique_ptr<MqttClient> client_;
   std::map<std::string, Door, std::less<>> doors_;
   Door unrouted_;
   std::vector<Tally> tallies_;
+  std::deque<std::string> spliced_;  // records that the doors have views of
+  std::size_t spliced_size_ = 0;
   std::chrono::nanoseconds held_at_{};
   std::chrono::nanoseconds taking_since_{};
   std::chrono::nanoseconds stop_seen_at_{};
@@ -335,6 +364,13 @@ class MqttIngestThread final : public MqttIngest {
 
 }  // namespace
 
+std::vector<std::string> MqttIngest::filters(const Config::Mqtt& config) {
+  const auto group = config.share.empty() ? "" : "$share/" + config.share + "/";
+  std::vector<std::string> filters{group + std::string(kEventTopics)};
+  for (const auto& rule : config.subscriptions) filters.push_back(group + rule.filter);
+  return filters;
+}
+
 Result<std::unique_ptr<MqttIngest>> MqttIngest::start(const Config::Mqtt& config,
                                                       std::span<Pipeline* const> pipelines,
                                                       Stream& unrouted, const Clock& clock,
@@ -343,11 +379,10 @@ Result<std::unique_ptr<MqttIngest>> MqttIngest::start(const Config::Mqtt& config
   MqttOptions options = config.options;
   options.clean_start = false;
   options.session_expiry = config.share.empty() ? std::chrono::seconds(7 * 24h) : 120s;
-  const std::string filter = "tributary/+/events/+";
-  options.subscriptions = {
-      {.topic = config.share.empty() ? filter : "$share/" + config.share + "/" + filter,
-       .qos = 1,
-       .retain_as_published = true}};
+  for (auto& filter : filters(config)) {
+    options.subscriptions.push_back(
+        {.topic = std::move(filter), .qos = 1, .retain_as_published = true});
+  }
   TRIBUTARY_ASSIGN(auto client, make_client(std::move(options)));
   return std::make_unique<MqttIngestThread>(config, std::move(client), pipelines, unrouted, clock,
                                             metrics);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "collector/ingest/event_topic.h"
 #include "collector/ingest/intake.h"
+#include "collector/ingest/topic_members.h"
 #include "collector/stream/replay_marks.h"
 #include "shared/event/json.h"
 
@@ -26,11 +28,12 @@ constexpr const char* kBrokenOff = "a stop was asked for, or whoever asked has g
 // One run, from its first page to its last.
 class Run {
  public:
-  Run(Stream& letters, Pipeline* pipeline, const ReplayRoute& route, const Clock& clock,
-      const ReplayRequest& request, const std::function<bool()>& go_on)
+  Run(Stream& letters, Pipeline* pipeline, const ReplayRoute& route, const TopicMap& topics,
+      const Clock& clock, const ReplayRequest& request, const std::function<bool()>& go_on)
       : letters_(letters),
         pipeline_(pipeline),
         route_(route),
+        topics_(topics),
         clock_(clock),
         request_(request),
         wanted_(request.offsets.begin(), request.offsets.end()),
@@ -61,8 +64,14 @@ class Run {
   }
 
  private:
+  // What a letter holds: parts of it, or of `spliced`.
+  struct Records {
+    std::vector<std::string_view> texts;
+    std::deque<std::string> spliced;
+  };
   // A letter of the page that is on its way.
   struct UnderWay {
+    Records content;
     std::size_t records = 0;  // not durable yet
     bool whole = false;       // all of its records were appended
     std::string mistake;      // why they can't be
@@ -118,12 +127,14 @@ class Run {
       ++counts.truncated;
     } else if (auto door = door_of(letter); !door) {
       refuse(letter, door.error());
-    } else if (const auto mistake = check(**door, letter)) {
+    } else if (auto records = records_of(letter); !records) {
+      refuse(letter, records.error());
+    } else if (const auto mistake = check(**door, *records)) {
       refuse(letter, *mistake);
     } else if (request_.dry_run) {
       ++counts.replayed;
     } else {
-      append(**door, letter, index);
+      append(**door, letter, *std::move(records), index);
     }
   }
 
@@ -136,41 +147,60 @@ class Run {
     auto* pipeline = pipeline_;
     if (pipeline == nullptr) {
       const auto topic = parse_event_topic(letter.topic);
-      if (!topic) {
+      const auto* const rule = rule_of(letter);
+      if (!topic && rule == nullptr) {
         return std::unexpected("the topic " + letter.topic +
-                               " isn't tributary/<edge>/events/<pipeline>");
+                               " is neither tributary/<edge>/events/<pipeline> nor mapped to one");
       }
-      const auto routed = route_(std::string(topic->pipeline));
+      const auto name = topic ? std::string(topic->pipeline) : rule->pipeline;
+      const auto routed = route_(name);
       if (!routed) return std::unexpected(routed.error().message());
-      if (*routed == nullptr) {
-        return std::unexpected("there is no pipeline \"" + std::string(topic->pipeline) + "\"");
-      }
+      if (*routed == nullptr) return std::unexpected("there is no pipeline \"" + name + "\"");
       pipeline = *routed;
     }
     return &doors_.try_emplace(pipeline, *pipeline, clock_).first->second;
   }
 
-  // A letter of no pipeline is a whole message.
-  [[nodiscard]] std::vector<std::string_view> records_of(const DeadLetter& letter) const {
-    if (pipeline_ != nullptr) return {letter.event};
-    return split_records(letter.event, Framing::detect);
+  // What its topic says of a letter that came over MQTT and never was in a stream.
+  [[nodiscard]] const TopicRule* rule_of(const DeadLetter& letter) const {
+    const bool has_topic = letter.source == "mqtt" && !letter.offset;
+    return has_topic && !parse_event_topic(letter.topic) ? topics_.find(letter.topic) : nullptr;
   }
 
-  std::optional<std::string> check(Intake& door, const DeadLetter& letter) const {
-    const auto records = records_of(letter);
-    if (records.empty()) return "there is no record in it";
-    if (records.size() > kRecordsMax) return kTooManyRecords;
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      const auto problem = door.check(records[i]);
+  // A letter of no pipeline is a whole message.
+  [[nodiscard]] std::expected<Records, std::string> records_of(const DeadLetter& letter) const {
+    Records records;
+    if (pipeline_ != nullptr) {
+      records.texts = {letter.event};
+    } else {
+      records.texts = split_records(letter.event, Framing::detect);
+    }
+    if (records.texts.empty()) return std::unexpected("there is no record in it");
+    if (records.texts.size() > kRecordsMax) return std::unexpected(kTooManyRecords);
+    const auto* const rule = rule_of(letter);
+    if (rule == nullptr || rule->adds_nothing()) return records;
+    const TopicMembers members(*rule, letter.topic);
+    for (auto& text : records.texts) {
+      auto spliced = members.add_to(text);
+      if (!spliced) return std::unexpected(to_text(spliced.error()));
+      if (!spliced->empty()) text = records.spliced.emplace_back(*std::move(spliced));
+    }
+    return records;
+  }
+
+  static std::optional<std::string> check(Intake& door, const Records& records) {
+    const auto& texts = records.texts;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const auto problem = door.check(texts[i]);
       if (!problem) continue;
-      if (records.size() == 1) return to_text(*problem);
-      return "record " + std::to_string(i + 1) + " of " + std::to_string(records.size()) + ": " +
+      if (texts.size() == 1) return to_text(*problem);
+      return "record " + std::to_string(i + 1) + " of " + std::to_string(texts.size()) + ": " +
              to_text(*problem);
     }
     return std::nullopt;
   }
 
-  void append(Intake& door, const DeadLetter& letter, std::size_t index) {
+  void append(Intake& door, const DeadLetter& letter, Records records, std::size_t index) {
     Origin origin{.source = letter.source,
                   .topic = letter.topic,
                   .edge = letter.edge,
@@ -179,7 +209,8 @@ class Run {
                   .replayed = letter.place,
                   .received_at = letter.received_at};
     auto& under_way = under_way_[index];
-    for (const auto record : records_of(letter)) {
+    under_way.content = std::move(records);
+    for (const auto record : under_way.content.texts) {
       auto taken = door.offer(record, origin, index);
       while (taken && !*taken) {  // no room
         if (!wait_on() || ended()) return;
@@ -246,6 +277,7 @@ class Run {
   Stream& letters_;
   Pipeline* const pipeline_;
   const ReplayRoute& route_;
+  const TopicMap& topics_;
   const Clock& clock_;
   const ReplayRequest& request_;
   std::set<std::uint64_t> wanted_;  // offsets that are asked for and were not met yet
@@ -259,14 +291,18 @@ class Run {
 
 }  // namespace
 
-Replay::Replay(Pipeline& pipeline, const Clock& clock)
-    : letters_(*pipeline.stream), pipeline_(&pipeline), clock_(clock) {}
+Replay::Replay(Pipeline& pipeline, const TopicMap& topics, const Clock& clock)
+    : letters_(*pipeline.stream), pipeline_(&pipeline), topics_(topics), clock_(clock) {}
 
-Replay::Replay(Stream& unrouted, ReplayRoute route, const Clock& clock)
-    : letters_(unrouted), pipeline_(nullptr), route_(std::move(route)), clock_(clock) {}
+Replay::Replay(Stream& unrouted, ReplayRoute route, const TopicMap& topics, const Clock& clock)
+    : letters_(unrouted),
+      pipeline_(nullptr),
+      route_(std::move(route)),
+      topics_(topics),
+      clock_(clock) {}
 
 Result<ReplayReport> Replay::run(const ReplayRequest& request, const std::function<bool()>& go_on) {
-  return Run(letters_, pipeline_, route_, clock_, request, go_on).run();
+  return Run(letters_, pipeline_, route_, topics_, clock_, request, go_on).run();
 }
 
 }  // namespace tributary::collector

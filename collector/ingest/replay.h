@@ -4,6 +4,7 @@
 #include <string>
 
 #include "collector/ingest/replay_request.h"
+#include "collector/ingest/topic_map.h"
 #include "collector/pipeline.h"
 #include "shared/base/clock.h"
 
@@ -20,10 +21,11 @@ using ReplayRoute = std::function<Result<Pipeline*>(const std::string& pipeline)
 // meanwhile. One thread.
 class Replay {
  public:
-  // The letters of a pipeline's stream go back into it.
-  Replay(Pipeline& pipeline, const Clock& clock);
-  // Those of no pipeline go to the one that their MQTT topic names.
-  Replay(Stream& unrouted, ReplayRoute route, const Clock& clock);
+  // The letters of a pipeline's stream go back into it. A letter of a topic that `topics` maps gets
+  // what the topic says of it, as it does at ingest. `topics` outlives this.
+  Replay(Pipeline& pipeline, const TopicMap& topics, const Clock& clock);
+  // Those of no pipeline go to the one that their MQTT topic names, or is mapped to.
+  Replay(Stream& unrouted, ReplayRoute route, const TopicMap& topics, const Clock& clock);
 
   // `go_on` is called several times a second: false breaks the replay off, within some seconds. The
   // report says what was done, also when something failed on the way; an error: nothing was.
@@ -33,6 +35,7 @@ class Replay {
   Stream& letters_;
   Pipeline* const pipeline_;  // null: by `route_`
   const ReplayRoute route_;
+  const TopicMap& topics_;
   const Clock& clock_;
 };
 

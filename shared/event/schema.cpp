@@ -250,5 +250,8 @@ std::span<const SchemaField> Schema::fields() const { return compiled_->fields; 
 const SchemaField* Schema::field(std::string_view name) const {
   return find_field(compiled_->fields, name);
 }
+bool Schema::is_reserved(std::string_view name) const {
+  return is_reserved_name(name, compiled_->time_ns);
+}
 
 }  // namespace tributary

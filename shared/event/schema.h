@@ -52,6 +52,8 @@ class Schema {
   [[nodiscard]] const std::string& series() const;            // default: empty, there is none
   [[nodiscard]] std::span<const SchemaField> fields() const;  // sorted by name
   [[nodiscard]] const SchemaField* field(std::string_view name) const;  // nullptr: not declared
+  // Whether no event may have a top-level member of that name.
+  [[nodiscard]] bool is_reserved(std::string_view name) const;
 
   struct Compiled;  // for the codec alone
   [[nodiscard]] const Compiled& compiled() const { return *compiled_; }

@@ -94,6 +94,7 @@ class MosquittoClient final : public MqttClient {
   std::size_t in_flight_ = 0;        // our QoS 1 publications without their PUBACK
   std::size_t packet_size_max_ = 0;  // the broker's; 0: none
   std::vector<std::pair<int, std::string>> asked_;  // SUBSCRIBEs by packet id, not yet answered
+  Time asked_since_{};  // or since the last message, which may stand before the answer
 
   std::chrono::seconds keepalive_{0};
   Time connected_since_{};
@@ -140,6 +141,7 @@ MosquittoClient::Time MosquittoClient::due() const {
   if (!connection_) return connector_.due();
   Time due = last_write_ + keepalive_ / 2;
   if (pinged_) due = std::min(due, *pinged_ + keepalive_);
+  if (!asked_.empty()) due = std::min(due, asked_since_ + options_.options.connect_timeout);
   if (blocked_) due = *blocked_ + keepalive_;
   return due;
 }
@@ -186,7 +188,9 @@ void MosquittoClient::begin(MqttConnected connected, MqttRound& round) {
 
 void MosquittoClient::subscribe() {
   asked_.clear();
+  asked_since_ = steady_clock::now();
   if (unsubscribed_) return;
+  for (const auto& topic : options_.options.given_up) connection_->unsubscribe(topic);
   for (const auto& subscription : options_.options.subscriptions) {
     if (const auto id = connection_->subscribe(subscription)) {
       asked_.emplace_back(*id, subscription.topic);
@@ -216,6 +220,11 @@ void MosquittoClient::serve(short ready, std::size_t messages, std::size_t bytes
     take_in(round);
   }
   if (result && !held_) result = keep_alive();
+  if (result && !asked_.empty() &&
+      steady_clock::now() - asked_since_ >= options_.options.connect_timeout) {
+    result = fail(errc::not_connected,
+                  options_.name + ": it doesn't answer the subscription to " + asked_[0].second);
+  }
   if (!result) lose(result.error());
 }
 
@@ -223,6 +232,7 @@ void MosquittoClient::take_in(MqttRound& round) {
   for (const auto& suback : inbox_.subacks) granted(suback);
   held_ = held_ ||
           std::ranges::any_of(inbox_.messages, [](const auto& message) { return message.qos > 0; });
+  if (!inbox_.messages.empty()) asked_since_ = steady_clock::now();
   round.messages = std::move(inbox_.messages);
   round.pubacks = std::move(inbox_.pubacks);
   in_flight_ -= std::min(in_flight_, round.pubacks.size());
@@ -294,6 +304,7 @@ bool MosquittoClient::hold() {
 Result<void> MosquittoClient::acknowledge(std::uint64_t generation) {
   if (!connection_ || generation != state_.generation) return {};
   held_ = false;
+  asked_since_ = steady_clock::now();
   write_all();
   if (!connection_) return fail(errc::not_connected, state_.error);
   return {};

@@ -70,6 +70,8 @@ struct MqttOptions {
   std::uint32_t packet_size_max = 9U << 20;
   std::optional<MqttPublication> will;
   std::vector<MqttSubscription> subscriptions;  // asked for after every connect
+  // What the broker's session may still be subscribed to: ended after every connect.
+  std::vector<std::string> given_up;
   std::chrono::milliseconds reconnect_wait_min{100};
   std::chrono::milliseconds reconnect_wait_max{30'000};
   // For one address of the broker, from connect() to the CONNACK; and for looking up its name.

@@ -8,10 +8,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <utility>
 
+#include "shared/mqtt/packet_front.h"
 #include "shared/mqtt/properties.h"
 
 namespace tributary {
@@ -61,10 +63,28 @@ class Cork {
   int socket_;
 };
 
+// While it lives, TLS gives what it has decrypted, and reads no more.
+class NoInput {
+ public:
+  explicit NoInput(SSL* ssl) : ssl_(ssl), input_(SSL_get_rbio(ssl)) {
+    BIO_up_ref(input_);
+    BIO* const empty = BIO_new(BIO_s_mem());
+    BIO_set_mem_eof_return(empty, -1);
+    SSL_set0_rbio(ssl_, empty);
+  }
+  ~NoInput() { SSL_set0_rbio(ssl_, input_); }
+  NoInput(const NoInput&) = delete;
+  NoInput& operator=(const NoInput&) = delete;
+
+ private:
+  SSL* ssl_;
+  BIO* input_;
+};
+
 }  // namespace
 
-MqttConnection::MqttConnection(MqttTarget target, mosquitto* instance)
-    : target_(std::move(target)), mosquitto_(instance) {}
+MqttConnection::MqttConnection(const MqttOptions& options, MqttTarget target, mosquitto* instance)
+    : target_(std::move(target)), packet_size_max_(options.packet_size_max), mosquitto_(instance) {}
 
 MqttConnection::~MqttConnection() = default;
 
@@ -75,7 +95,8 @@ Result<std::unique_ptr<MqttConnection>> MqttConnection::open(const MqttOptions& 
   mosquitto* const instance =
       mosquitto_new(or_null(options.client_id), options.clean_start, nullptr);
   if (instance == nullptr) return fail_errno(target.name + ": libmosquitto");
-  std::unique_ptr<MqttConnection> connection(new MqttConnection(std::move(target), instance));
+  std::unique_ptr<MqttConnection> connection(
+      new MqttConnection(options, std::move(target), instance));
   TRIBUTARY_TRY(connection->configure(options));
   TRIBUTARY_TRY(connection->connect(options));
   return connection;
@@ -94,6 +115,7 @@ Result<void> MqttConnection::configure(const MqttOptions& options) {
   mosquitto_disconnect_v5_callback_set(m, &on_disconnect);
   mosquitto_publish_v5_callback_set(m, &on_publish);
   mosquitto_subscribe_v5_callback_set(m, &on_subscribe);
+  mosquitto_unsubscribe_v5_callback_set(m, &on_unsubscribe);
   mosquitto_message_v5_callback_set(m, &on_message);
   if (target_.tls != nullptr) {
     mosquitto_int_option(m, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
@@ -230,6 +252,7 @@ Result<bool> MqttConnection::shake_hands(short ready) {
     return false;
   }
   mosquitto_log_callback_set(mosquitto_.get(), nullptr);
+  tls_error_.clear();
   stage_ = Stage::ready;
   return true;
 }
@@ -249,17 +272,125 @@ bool MqttConnection::writing() const {
 
 Result<void> MqttConnection::read(MqttInbox& inbox, std::size_t messages, std::size_t bytes) {
   inbox_ = &inbox;
-  Result<void> result;
-  // One call reads one packet at most (a few more under TLS); none when the socket is empty.
-  for (std::size_t before = inbox.packets + 1; result && before != inbox.packets &&
-                                               inbox.messages.size() < messages &&
-                                               inbox.message_bytes < bytes;) {
-    before = inbox.packets;
-    const int code = mosquitto_loop_read(mosquitto_.get(), 1);
-    if (code != MOSQ_ERR_SUCCESS || socket() < 0) result = failed(code);
+  Result<bool> more = true;
+  while (more && *more && inbox.messages.size() < messages && inbox.message_bytes < bytes) {
+    more = read_packet();
   }
   inbox_ = nullptr;
-  return result;
+  if (!more) return std::unexpected(std::move(more).error());
+  return {};
+}
+
+// False when the rest of it, or the next one, hasn't come in yet.
+Result<bool> MqttConnection::read_packet() {
+  if (looked_at_ == 0) {
+    TRIBUTARY_ASSIGN(const bool readable, look_ahead());
+    if (!readable) return false;
+    if (looked_at_ == 0) return true;
+  }
+  const bool only_start = !header_.empty();
+  std::optional<NoInput> decrypted_only;
+  if (only_start) decrypted_only.emplace(ssl());
+  const auto before = inbox_->packets;
+  const int code = mosquitto_loop_read(mosquitto_.get(), 1);
+  const auto count = inbox_->packets - before;
+  if (code != MOSQ_ERR_SUCCESS || socket() < 0) return failed(code);
+  // What comes behind the start of a header is looked at, too.
+  looked_at_ -= only_start ? looked_at_ : std::min(looked_at_, count);
+  return count != 0;
+}
+
+// Whether there may be something to read now. Takes answers to pings out: libmosquitto, which
+// doesn't know of our pings, would say nothing about them.
+Result<bool> MqttConnection::look_ahead() {
+  std::array<char, 4096> waiting{};
+  const auto size = peek(waiting);
+  if (size == 0) return false;
+  if (size < 0) {
+    if (!tls_error_.empty()) return failed("TLS: " + tls_error_);
+    looked_at_ = 1;  // the connection has ended: libmosquitto says how
+    return true;
+  }
+  const std::string_view there(waiting.data(), static_cast<std::size_t>(size));
+  if (!header_.empty()) header_ += there;
+  const auto front = look_at_front(header_.empty() ? there : header_, packet_size_max_);
+  if (front.kind == PacketFront::Kind::incomplete) return await_header(there);
+  const bool begun = !std::exchange(header_, {}).empty();
+  switch (front.kind) {
+    case PacketFront::Kind::incomplete:
+    case PacketFront::Kind::packets:
+      looked_at_ = front.count;
+      set_wake_at(1);
+      return true;
+    case PacketFront::Kind::ping_response:
+      if (begun) {
+        looked_at_ = 1;
+      } else {
+        skip(front.size);
+      }
+      set_wake_at(1);
+      return true;
+    case PacketFront::Kind::unexpected:
+      return failed(MOSQ_ERR_PROTOCOL);
+    case PacketFront::Kind::too_large:
+      break;
+  }
+  return failed("it sends a packet of " + std::to_string(front.size) + " bytes, and " +
+                std::to_string(packet_size_max_) +
+                " are taken at most: give the broker such a limit (Mosquitto: message_size_limit)");
+}
+
+// What can be read, left where it is: 0 when there is nothing, below when the connection has ended.
+std::ptrdiff_t MqttConnection::peek(std::span<char> into) {
+  if (ssl() == nullptr) {
+    const auto got = ::recv(socket(), into.data(), into.size(), MSG_PEEK | MSG_DONTWAIT);
+    if (got > 0) return got;
+    return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+  }
+  ERR_clear_error();
+  const int got = SSL_peek(ssl(), into.data(), static_cast<int>(into.size()));
+  if (got > 0) return got;
+  const int error = SSL_get_error(ssl(), got);
+  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return 0;
+  // With TLS 1.3 a broker that refuses our certificate says so after the handshake.
+  const char* const reason = ERR_reason_error_string(ERR_peek_error());
+  if (error == SSL_ERROR_SSL && reason != nullptr) tls_error_ = reason;
+  return -1;
+}
+
+// Of what peek() has given.
+void MqttConnection::skip(std::size_t bytes) const {
+  std::array<char, 8> skipped{};
+  const auto size = std::min(bytes, skipped.size());
+  if (ssl() == nullptr) {
+    ::recv(socket(), skipped.data(), size, MSG_DONTWAIT);
+  } else {
+    SSL_read(ssl(), skipped.data(), static_cast<int>(size));
+  }
+}
+
+// The start of a header has come in. Over TLS nothing behind it can be seen before it is read.
+bool MqttConnection::await_header(std::string_view start) {
+  if (ssl() == nullptr) {
+    set_wake_at(static_cast<int>(start.size()) + 1);
+    return false;
+  }
+  if (header_.empty()) header_ = start;
+  looked_at_ = 1;
+  return true;
+}
+
+// How many bytes have to wait for a ::poll of the socket to say so.
+void MqttConnection::set_wake_at(int bytes) {
+  if (wake_at_ == bytes) return;
+  wake_at_ = bytes;
+  ::setsockopt(socket(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+}
+
+// At the end of every callback.
+void MqttConnection::packet_done() {
+  ++inbox_->packets;
+  errno = EAGAIN;
 }
 
 Result<void> MqttConnection::write_past_queue(std::string_view packet) {
@@ -316,7 +447,8 @@ void MqttConnection::unsubscribe(const std::string& topic) {
 
 void MqttConnection::on_connect(mosquitto*, void* self, int reason, int flags,
                                 const mosquitto_property* list) {
-  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
+  auto* const connection = static_cast<MqttConnection*>(self);
+  auto* const inbox = connection->inbox_;
   if (inbox == nullptr) return;
   MqttConnack connack;
   connack.reason = static_cast<std::uint8_t>(reason);
@@ -329,7 +461,7 @@ void MqttConnection::on_connect(mosquitto*, void* self, int reason, int flags,
     connack.keepalive = std::chrono::seconds(seconds);
   }
   inbox->connack = connack;
-  ++inbox->packets;
+  connection->packet_done();
 }
 
 void MqttConnection::on_disconnect(mosquitto*, void* self, int reason, const mosquitto_property*) {
@@ -341,23 +473,29 @@ void MqttConnection::on_disconnect(mosquitto*, void* self, int reason, const mos
 void MqttConnection::on_publish(mosquitto*, void* self, int id, int reason,
                                 const mosquitto_property*) {
   // Called for QoS 0 too, when that is written.
-  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
-  if (inbox == nullptr) return;
-  inbox->pubacks.push_back({id, static_cast<std::uint8_t>(reason)});
-  ++inbox->packets;
+  auto* const connection = static_cast<MqttConnection*>(self);
+  if (connection->inbox_ == nullptr) return;
+  connection->inbox_->pubacks.push_back({id, static_cast<std::uint8_t>(reason)});
+  connection->packet_done();
 }
 
 void MqttConnection::on_subscribe(mosquitto*, void* self, int id, int count, const int* granted,
                                   const mosquitto_property*) {
-  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
-  if (inbox == nullptr || count < 1) return;
-  inbox->subacks.push_back({id, granted[0]});
-  ++inbox->packets;
+  auto* const connection = static_cast<MqttConnection*>(self);
+  if (connection->inbox_ == nullptr || count < 1) return;
+  connection->inbox_->subacks.push_back({id, granted[0]});
+  connection->packet_done();
+}
+
+void MqttConnection::on_unsubscribe(mosquitto*, void* self, int, const mosquitto_property*) {
+  auto* const connection = static_cast<MqttConnection*>(self);
+  if (connection->inbox_ != nullptr) connection->packet_done();
 }
 
 void MqttConnection::on_message(mosquitto*, void* self, const mosquitto_message* message,
                                 const mosquitto_property* list) {
-  auto* const inbox = static_cast<MqttConnection*>(self)->inbox_;
+  auto* const connection = static_cast<MqttConnection*>(self);
+  auto* const inbox = connection->inbox_;
   if (inbox == nullptr) return;
   auto& taken = inbox->messages.emplace_back();
   taken.topic = message->topic;
@@ -370,7 +508,7 @@ void MqttConnection::on_message(mosquitto*, void* self, const mosquitto_message*
     taken.properties = from_property_list(list);
     inbox->message_bytes += wire_size(taken.properties);
   }
-  ++inbox->packets;
+  connection->packet_done();
 }
 
 void MqttConnection::on_log(mosquitto*, void* self, int level, const char* text) {

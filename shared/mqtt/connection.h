@@ -4,9 +4,11 @@
 
 #include <mosquitto.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,7 +55,8 @@ struct MqttInbox {
 // with it. It never waits; its owner polls socket() for events(). Every failure is final.
 //
 // How libmosquitto 2.0 is kept from writing by itself: told that a thread of ours runs its loop, it
-// only queues packets, and writes the whole queue when write() asks for it.
+// only queues packets, and writes the whole queue when write() asks for it. And from reading more
+// than one packet at a time: as if the socket were empty, errno is EAGAIN when a callback returns.
 class MqttConnection {
  public:
   // Begins to connect. `options` has been checked.
@@ -82,6 +85,7 @@ class MqttConnection {
 
   // Reads until the socket has no more, or the inbox has that many messages or bytes of them.
   // Queues an acknowledgement for each QoS 1 message. On a failure the inbox has what came before.
+  // A packet over MqttOptions::packet_size_max is a failure, before any of it is read.
   Result<void> read(MqttInbox& inbox, std::size_t messages, std::size_t bytes);
 
   // Writes these bytes, a whole packet that lives for ever, past the queue. For the time between
@@ -91,7 +95,7 @@ class MqttConnection {
   // Queue a packet; give its id. errc::invalid_argument, errc::too_large, errc::unsupported.
   Result<int> publish(const MqttPublication& publication);
   Result<int> subscribe(const MqttSubscription& subscription);
-  void unsubscribe(const std::string& topic);  // one that was subscribed to
+  void unsubscribe(const std::string& topic);
 
  private:
   enum class Stage : std::uint8_t { tcp, tls, ready };
@@ -99,13 +103,20 @@ class MqttConnection {
     void operator()(mosquitto* instance) const { mosquitto_destroy(instance); }
   };
 
-  MqttConnection(MqttTarget target, mosquitto* instance);
+  MqttConnection(const MqttOptions& options, MqttTarget target, mosquitto* instance);
   Result<void> configure(const MqttOptions& options);
   Result<void> set_will(const MqttPublication& will);
   Result<void> connect(const MqttOptions& options);
   Result<bool> finish_tcp();
   Result<bool> shake_hands(short ready);
   Result<void> flush_past_queue();
+  Result<bool> read_packet();
+  Result<bool> look_ahead();
+  std::ptrdiff_t peek(std::span<char> into);
+  void skip(std::size_t bytes) const;
+  bool await_header(std::string_view start);
+  void set_wake_at(int bytes);
+  void packet_done();
   [[nodiscard]] std::unexpected<Error> failed(const std::string& why) const;
   [[nodiscard]] std::unexpected<Error> failed(int code) const;
   [[nodiscard]] SSL* ssl() const { return static_cast<SSL*>(mosquitto_ssl_get(mosquitto_.get())); }
@@ -115,6 +126,7 @@ class MqttConnection {
   static void on_disconnect(mosquitto*, void* self, int reason, const mosquitto_property* list);
   static void on_publish(mosquitto*, void* self, int id, int reason,
                          const mosquitto_property* list);
+  static void on_unsubscribe(mosquitto*, void* self, int id, const mosquitto_property* list);
   static void on_subscribe(mosquitto*, void* self, int id, int count, const int* granted,
                            const mosquitto_property* list);
   static void on_message(mosquitto*, void* self, const mosquitto_message* message,
@@ -122,12 +134,16 @@ class MqttConnection {
   static void on_log(mosquitto*, void* self, int level, const char* text);
 
   const MqttTarget target_;
+  const std::size_t packet_size_max_;
   Stage stage_ = Stage::tcp;
   int connect_errno_ = 0;        // of connect(), should the socket have no error of its own later
   std::string_view past_queue_;  // what is left of a packet of write_past_queue()
   MqttInbox* inbox_ = nullptr;   // while read() runs
+  std::size_t looked_at_ = 0;    // packets that may be read, the first of them perhaps in part
+  int wake_at_ = 1;              // SO_RCVLOWAT
+  std::string header_;           // over TLS: the start of one, as libmosquitto has read it
   std::uint8_t disconnect_reason_ = 0;  // of the broker's DISCONNECT
-  std::string tls_error_;               // the last one that libmosquitto logged in the handshake
+  std::string tls_error_;               // the last one, of the handshake or the first read
   std::unique_ptr<mosquitto, Deleter> mosquitto_;
 };
 

@@ -5,6 +5,7 @@ start their own all the same; and as everything on it is shared, such tests must
 
 import os
 import shutil
+import signal
 import socket
 from pathlib import Path
 
@@ -15,26 +16,35 @@ _CONNECT = bytes.fromhex("10 0d 0004 4d515454 05 02 000a 00 0000")
 _DISCONNECT = bytes.fromhex("e0 00")
 
 
-def answers(host, port):
-    """Whether a broker at this address takes a connection (CONNACK with reason 0)."""
+def answers(host, port, tls=None, stranger=False):
+    """Whether a broker at this address takes a connection (CONNACK with reason 0); `tls`: the context of a
+    client; `stranger`: a CONNACK that refuses one without a password will do."""
     try:
-        with socket.create_connection((host, port), 1) as connection:
-            connection.settimeout(1)
+        with socket.create_connection((host, port), 1) as plain:
+            plain.settimeout(1)
+            connection = tls.wrap_socket(plain) if tls else plain
             connection.sendall(_CONNECT)
             answer = connection.recv(4)
             connection.sendall(_DISCONNECT)
-            return len(answer) == 4 and answer[0] == 0x20 and answer[3] == 0
+            return len(answer) == 4 and answer[0] == 0x20 and (stranger or answer[3] == 0)
     except OSError:
         return False
 
 
+def plugin_file(name):
+    """The file of a plugin that Debian's Mosquitto comes with."""
+    return next(Path("/usr/lib").glob(f"*/{name}.so"))
+
+
 class Mosquitto:
     """A broker that keeps nothing on the disk. `settings`: more lines of mosquitto.conf. `own`: never
-    the one of the environment."""
+    the one of the environment. `tls`: the context of a client, if the settings ask for TLS."""
 
-    def __init__(self, directory, settings=(), own=False):
+    def __init__(self, directory, settings=(), own=False, tls=None):
         self.host, self.port = "127.0.0.1", None
         self._process = None
+        self._tls = tls
+        self._stranger = "allow_anonymous false" in settings
         address = os.environ.get("TRIBUTARY_TEST_MOSQUITTO")
         if address and not own:
             self.host, _, port = address.rpartition(":")
@@ -47,26 +57,30 @@ class Mosquitto:
             raise FileNotFoundError("there is no mosquitto on PATH: apt-get install mosquitto, or set TRIBUTARY_TEST_MOSQUITTO")
         self.port = free_port()
         configuration = Path(directory, "mosquitto.conf")
-        configuration.write_text("\n".join([f"listener {self.port} 127.0.0.1", "allow_anonymous true",
-                                            "persistence false", *settings, ""]))
+        configuration.write_text("\n".join([f"listener {self.port} 127.0.0.1", "persistence false",
+                                            *([] if self._stranger else ["allow_anonymous true"]), *settings, ""]))
         self._process = Process([program, "-c", configuration], Path(directory, "mosquitto.log"))
         print(f"Mosquitto: {program} on port {self.port}")
 
     @property
     def url(self):
-        return f"mqtt://{self.host}:{self.port}"
+        return f"{'mqtts' if self._tls else 'mqtt'}://{self.host}:{self.port}"
 
     def start(self):
         """Returns once it takes connections."""
         if self._process is not None:
             self._process.start()
-        wait_until(lambda: answers(self.host, self.port), 20, "Mosquitto takes connections")
+        wait_until(lambda: answers(self.host, self.port, self._tls, self._stranger), 20, "Mosquitto takes connections")
         return self
 
     def kill(self):
         """kill -9: its sessions and queues are gone."""
         assert self._process is not None, "this Mosquitto is not ours to kill"
         self._process.kill()
+
+    def reload(self):
+        """Makes it read its files again: passwords, access lists."""
+        self._process.signal(signal.SIGHUP)
 
     def stop(self):
         if self._process is not None:

@@ -96,6 +96,9 @@ class Process:
     def resume(self):
         self._process.send_signal(signal.SIGCONT)
 
+    def signal(self, number):
+        self._process.send_signal(number)
+
     def terminate(self, limit=30):
         """SIGTERM; the exit status."""
         self._process.send_signal(signal.SIGTERM)

@@ -161,3 +161,59 @@ TEST_CASE("a stream, a store or a schema that this version doesn't have is named
   says(mistake("[[pipeline]]\nname = \"x\"\n"), "\"x\" is neither a built-in schema");
   says(mistake("[[pipeline]]\nname = \"x\"\nschema = \"missing.json\"\n"), "missing.json");
 }
+
+TEST_CASE("subscriptions to devices' topics are read in order") {
+  const auto config = read(
+      "[[mqtt.subscription]]\ntopic = \"sensors/+/#\"\npipeline = \"telemetry\"\nfields = { "
+      "sensor_id "
+      "= 1, room = 2 }\nset = { location = { latitude = 50.4, longitude = 3.9 }, indoor = true }\n"
+      "[[mqtt.subscription]]\ntopic = \"clicks\"\npipeline = \"clickstream\"\n");
+  REQUIRE(config);
+  const auto& rules = config->mqtt.subscriptions;
+  REQUIRE(rules.size() == 2);
+  REQUIRE(rules[0].filter == "sensors/+/#");
+  REQUIRE(rules[0].pipeline == "telemetry");
+  REQUIRE(rules[0].fields ==
+          std::vector<std::pair<std::string, std::size_t>>{{"sensor_id", 1}, {"room", 2}});
+  REQUIRE(rules[0].constants ==
+          std::vector<std::pair<std::string, std::string>>{
+              {"location", R"({"latitude":50.4,"longitude":3.9})"}, {"indoor", "true"}});
+  REQUIRE(rules[1].adds_nothing());
+}
+
+TEST_CASE("a subscription that can't work is refused with its line") {
+  const auto [members, words] = GENERATE(table<std::string, std::string>({
+      {"topic = \"a/b+\"", "collector.toml:2: mqtt.subscription.0.topic: \"a/b+\" has a + that"},
+      {"topic = \"a/#/b\"", "isn't its last level"},
+      {"", "topic: \"\" is empty"},
+      {"topic = \"#\"", "would also take what is sent on tributary/+/events/+"},
+      {"topic = \"+/+/+/+\"", "tributary/+/events/+"},
+      {"topic = \"+/+/status\"", "tributary/+/status"},
+      {"topic = \"tributary/shed/reading\"", "below tributary/"},
+      {"topic = \"$share/g/a\"", "mqtt.share"},
+      {"topic = \"a/+\"\nfields = { sensor_id = 2 }",
+       "collector.toml:3: mqtt.subscription.0.fields.sensor_id: "
+       "there is no wildcard 2 in \"a/+\": it has 1"},
+      {"topic = \"a/+\"\nfields = { sensor_id = 0 }", "number of a wildcard"},
+      {"topic = \"a/+\"\nfields = { sensor_id = \"1\" }", "number of a wildcard"},
+      {"topic = \"a/+\"\nfields = { _id = 1 }", "fields._id: is a reserved name"},
+      {"topic = \"a/+\"\nfields = { _tributary_x = 1 }", "reserved name"},
+      {"topic = \"a/+\"\nfields = { timestamp_ns = 1 }", "reserved name"},
+      {"topic = \"a/+\"\nset = { _tributary = 1 }", "set._tributary: is a reserved name"},
+      {"topic = \"a/+\"\nfields = { a = 1 }\nset = { a = 1 }", "set.a: is among `fields`, too"},
+      {"topic = \"a/+\"\nset = { timestamp = \"2026-01-01T00:00:00Z\" }",
+       "is the time of the event"},
+      {"topic = \"a/+\"\nfilter = \"x\"", "filter"},
+  }));
+  says(mistake("[[mqtt.subscription]]\n" + members + "\npipeline = \"telemetry\"\n"), words);
+}
+
+TEST_CASE("a subscription names a pipeline that there is, and a filter stands once") {
+  says(
+      mistake("[[mqtt.subscription]]\ntopic = \"a\"\npipeline = \"nowhere\"\nfields = { x = 1 }\n"),
+      "collector.toml:3: mqtt.subscription.0.pipeline: there is no pipeline \"nowhere\": there are "
+      "telemetry, clickstream, measurement");
+  const std::string twice = "[[mqtt.subscription]]\ntopic = \"a\"\npipeline = \"telemetry\"\n";
+  says(mistake(twice + twice),
+       "collector.toml:5: mqtt.subscription.1.topic: \"a\" is subscribed to already");
+}

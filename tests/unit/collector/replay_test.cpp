@@ -27,6 +27,10 @@ std::vector<std::string> readings(std::size_t count) {
 // A pipeline whose events nobody takes out of its stream.
 struct Place {
   TemporaryDirectory directory;
+  TopicMap topics{{{.filter = "shed/+",
+                    .pipeline = "telemetry",
+                    .fields = {{"sensor_id", 1}},
+                    .constants = {}}}};
   SystemClock clock;
   Pipeline pipeline{.config = {.name = "telemetry",
                                .schema = *Schema::built_in("telemetry"),
@@ -52,7 +56,7 @@ struct Place {
 
   ReplayReport replay(
       const ReplayRequest& request = {}, const std::function<bool()>& go_on = [] { return true; }) {
-    auto report = Replay(pipeline, clock).run(request, go_on);
+    auto report = Replay(pipeline, topics, clock).run(request, go_on);
     if (!report) FAIL(report.error().message());
     return std::move(*report);
   }
@@ -116,6 +120,22 @@ TEST_CASE("letters that come while a replay runs are left for the next one") {
   });
   REQUIRE(report.total().replayed == 600);
   REQUIRE(place.replay({.reasons = {}, .offsets = {}, .dry_run = true}).total().skipped == 600);
+}
+
+TEST_CASE("a letter of a mapped topic gets what its topic says, as it does at ingest") {
+  Place place;
+  const std::string bare =
+      R"({"timestamp":"2026-01-21T10:00:00Z","temperature":20,"humidity":50,"location":{"latitude":1,"longitude":2}})";
+  const auto producer = place.pipeline.stream->make_dead_letter_producer();
+  auto letter = rejected_record(bare);
+  letter.envelope.source = "mqtt";
+  letter.envelope.topic = "shed/7";
+  REQUIRE(producer->append(letter).has_value());
+  wait_until_durable(*producer, 1);
+  REQUIRE(place.replay().total().replayed == 1);
+  const auto consumer = place.pipeline.stream->make_consumer();
+  const auto texts = events(receive(*consumer, 1));
+  REQUIRE(texts.front().find(R"("sensor_id":"7")") != std::string::npos);
 }
 
 TEST_CASE("a dry run changes nothing") {
