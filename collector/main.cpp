@@ -1,8 +1,12 @@
 // tributary-collector: bridges MQTT and HTTP to a durable stream, stores what comes out of it, and
 // answers queries.
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
+#include <string>
 
 #include "collector/collector.h"
 #include "collector/config.h"
@@ -80,9 +84,15 @@ int check(const Config& config) {
   return kExitOk;
 }
 
+// libmongoc makes counters in shared memory while it is loaded. Without a name they go with the
+// process: a `kill -9` leaves nothing in /dev/shm, where a later process of the same id would
+// stumble over it, and say so in a line that is no JSON.
+void forget_shared_counters() { shm_unlink(("/mongoc-" + std::to_string(getpid())).c_str()); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  forget_shared_counters();
   const auto outcome = parse_command_line(
       argc, argv, "tributary-collector",
       "Carries events from MQTT and HTTP into a store, each exactly once.",

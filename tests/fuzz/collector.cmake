@@ -1,5 +1,5 @@
-# Its HTTP and MQTT doors. direct_http_server.cpp and scripted_mqtt_client.cpp stand in for files of shared/http and
-# shared/mqtt: what a program defines itself is not taken out of a library.
+# Its HTTP and MQTT doors. direct_http_server.cpp stands in for files of shared/http: what a program defines itself is not
+# taken out of a library.
 if(TRIBUTARY_FUZZ)
   add_library(tributary_fuzz_pipelines STATIC ${CMAKE_CURRENT_LIST_DIR}/pipelines.cpp)
   target_link_libraries(tributary_fuzz_pipelines
@@ -10,5 +10,5 @@ tributary_fuzz_target(http "whatever is asked of the collector, it answers as do
   SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_fuzz.cpp ${CMAKE_CURRENT_LIST_DIR}/direct_http_server.cpp
   DEPENDS tributary::api tributary::ingest tributary_fuzz_pipelines)
 tributary_fuzz_target(mqtt "whatever an MQTT message holds, each of its records is accepted or rejected"
-  SOURCES ${CMAKE_CURRENT_LIST_DIR}/mqtt_fuzz.cpp ${CMAKE_CURRENT_LIST_DIR}/scripted_mqtt_client.cpp
+  SOURCES ${CMAKE_CURRENT_LIST_DIR}/mqtt_fuzz.cpp ${CMAKE_CURRENT_LIST_DIR}/scripted_broker.cpp
   DEPENDS tributary::ingest tributary_fuzz_pipelines)

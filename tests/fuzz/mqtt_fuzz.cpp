@@ -13,7 +13,7 @@
 #include "shared/event/json.h"
 #include "shared/mqtt/correlation.h"
 #include "tests/fuzz/pipelines.h"
-#include "tests/fuzz/scripted_mqtt_client.h"
+#include "tests/fuzz/scripted_broker.h"
 
 using namespace tributary;
 using namespace tributary::collector;
@@ -69,7 +69,7 @@ class Ingest {
   Ingest() {
     Config::Mqtt config;
     auto started = MqttIngest::start(config, pipelines_.all(), pipelines_.unrouted(),
-                                     pipelines_.clock(), metrics_);
+                                     pipelines_.clock(), metrics_, broker_.client());
     CHECK(started);
     ingest_ = std::move(*started);
   }
@@ -77,7 +77,7 @@ class Ingest {
   // Every message has its receipt; every record of it was accepted or rejected, and is in a stream.
   void check(const std::vector<MqttMessage>& messages) {
     const auto before = pipelines_.count();
-    const auto receipts = fuzz::deliver(messages);
+    const auto receipts = broker_.deliver(messages);
     CHECK(receipts.size() == messages.size());
     fuzz::Pipelines::Count told;
     for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -108,6 +108,7 @@ class Ingest {
 
   fuzz::Pipelines pipelines_{fuzz::Pipelines::Stores::none};
   Metrics metrics_;
+  fuzz::ScriptedBroker broker_;
   std::unique_ptr<MqttIngest> ingest_;  // last: its thread uses the rest
 };
 

@@ -1,6 +1,7 @@
 """SIGTERM, and a second process on the same data."""
 
 import json
+from pathlib import Path
 
 from harness import Collector, csv_sensor, reading
 from nothing_lost_test import rows_by_sensor, write_recording
@@ -53,3 +54,10 @@ def test_a_second_edge_on_the_same_buffer_is_refused_and_the_first_goes_on(site)
     assert str(first.buffer) in second.log_text() and "another process" in second.log_text(), second.log_text()
     stored = collector.account()["stored"]
     wait_until(lambda: collector.account()["stored"] > stored + 5, 20, "the first one goes on")
+
+
+def test_a_collector_that_is_killed_leaves_nothing_in_shared_memory(site):
+    collector = site.start_collector(**{"mqtt.url": ""})
+    left = Path(f"/dev/shm/mongoc-{collector.pid}")
+    collector.kill()
+    assert not left.exists()
