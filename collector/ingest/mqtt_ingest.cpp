@@ -160,7 +160,9 @@ class MqttIngestThread final : public MqttIngest {
     }
     const auto topic = parse_event_topic(message.topic);
     const auto* const rule = topic ? nullptr : mapped_.find(message.topic);
-    const std::string_view pipeline = topic ? topic->pipeline : rule ? rule->pipeline : "";
+    const std::string_view pipeline = topic  ? topic->pipeline
+                                      : rule ? std::string_view(rule->pipeline)
+                                             : std::string_view();
     const auto door = doors_.find(pipeline);
     if (door == doors_.end()) {
       const auto name = topic ? std::string(pipeline) : message.topic;
