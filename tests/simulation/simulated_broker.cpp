@@ -341,10 +341,11 @@ Result<int> SimulatedMqttClient::publish(const MqttPublication& publication) {
 
 void SimulatedMqttClient::write() {
   while (!unwritten_.empty()) {
-    auto [publication, id] = std::move(unwritten_.front());
+    const auto sent = std::move(unwritten_.front());
     unwritten_.pop_front();
-    broker_.to_broker(link_, [&broker = broker_, link = link_, publication = std::move(publication),
-                              id = id] { broker.take_publish(link, publication, id); });
+    broker_.to_broker(link_, [&broker = broker_, link = link_, sent] {
+      broker.take_publish(link, sent.first, sent.second);
+    });
   }
 }
 
