@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 
 namespace tributary {
@@ -14,7 +13,7 @@ namespace tributary {
 class Scheduler {
  public:
   using Time = std::chrono::nanoseconds;
-  using ThreadId = std::size_t;
+  using ThreadId = void*;  // the scheduler's own name of a thread
   static constexpr Time kNever = Time::max();
 
   virtual ~Scheduler() = default;

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kStepMost = 20us;  // what a thread does between two waits takes up to so long
 
-thread_local Scheduler::ThreadId self = 0;
+thread_local void* self = nullptr;  // the Actor
 
 // One thread runs at a time: on one core a hand-over is a switch, not a wake-up of another core.
 void stay_on_this_core() {
@@ -29,8 +29,7 @@ void stay_on_this_core() {
 
 BatonScheduler::BatonScheduler(std::uint64_t seed) : random_(seed) {
   stay_on_this_core();
-  actors_.emplace_back();
-  self = 0;
+  self = &actors_.emplace_back();
   install_scheduler(this);
 }
 
@@ -41,12 +40,12 @@ BatonScheduler::~BatonScheduler() {
 }
 
 void BatonScheduler::wait(const void* what, Time deadline) {
-  auto& actor = actors_[self];
+  auto& actor = *static_cast<Actor*>(self);
   actor.waiting = deadline > now_;
   actor.what = what;
   actor.deadline = deadline;
   ++actor.waits;
-  hand_over(self, false);
+  hand_over(actor, false);
 }
 
 void BatonScheduler::wake(const void* what) {
@@ -55,27 +54,27 @@ void BatonScheduler::wake(const void* what) {
   }
 }
 
-Scheduler::ThreadId BatonScheduler::add_thread() {
-  actors_.emplace_back();
-  return actors_.size() - 1;
-}
+Scheduler::ThreadId BatonScheduler::add_thread() { return &actors_.emplace_back(); }
 
 void BatonScheduler::begin_thread(ThreadId id) {
   self = id;
-  actors_[id].turn.acquire();
+  auto& actor = *static_cast<Actor*>(id);
+  actor.turn.acquire();
   std::array<char, 16> name{};
   pthread_getname_np(pthread_self(), name.data(), name.size());
-  actors_[id].name = name.data();
+  actor.name = name.data();
 }
 
 void BatonScheduler::end_thread(ThreadId id) {
-  actors_[id].ended = true;
-  wake(&actors_[id]);
-  hand_over(id, true);
+  auto& actor = *static_cast<Actor*>(id);
+  actor.ended = true;
+  wake(&actor);
+  hand_over(actor, true);
 }
 
 void BatonScheduler::await_thread(ThreadId id) {
-  while (!actors_[id].ended) wait(&actors_[id], kNever);
+  const auto& actor = *static_cast<Actor*>(id);
+  while (!actor.ended) wait(&actor, kNever);
 }
 
 std::string BatonScheduler::busiest() const {
@@ -87,29 +86,28 @@ void BatonScheduler::at(Time when, std::function<void()> action) {
   timers_.emplace(when, std::move(action));
 }
 
-void BatonScheduler::hand_over(ThreadId from, bool ends) {
+// Once another one has the baton, nothing but `from` may be touched.
+void BatonScheduler::hand_over(Actor& from, bool ends) {
   ++hand_overs_;
   now_ += time_between(0ns, kStepMost);
-  const auto to = pick();
-  if (to == from) return;
-  running_ = to;
-  actors_[to].turn.release();
-  if (!ends) actors_[from].turn.acquire();
+  auto& to = pick();
+  if (&to == &from) return;
+  to.turn.release();
+  if (!ends) from.turn.acquire();
 }
 
-Scheduler::ThreadId BatonScheduler::pick() {
+BatonScheduler::Actor& BatonScheduler::pick() {
   for (;;) {
     while (!timers_.empty() && timers_.begin()->first <= now_) {
       const auto action = std::move(timers_.extract(timers_.begin()).mapped());
       action();
     }
     ready_.clear();
-    for (ThreadId id = 0; id < actors_.size(); ++id) {
-      auto& actor = actors_[id];
+    for (auto& actor : actors_) {
       if (actor.waiting && actor.deadline <= now_) actor.waiting = false;
-      if (!actor.waiting && !actor.ended) ready_.push_back(id);
+      if (!actor.waiting && !actor.ended) ready_.push_back(&actor);
     }
-    if (!ready_.empty()) return ready_[random_() % ready_.size()];
+    if (!ready_.empty()) return *ready_[random_() % ready_.size()];
     pass_time();
   }
 }

@@ -59,17 +59,16 @@ class BatonScheduler final : public Scheduler {
     std::uint64_t waits = 0;
   };
 
-  ThreadId pick();
+  Actor& pick();
   void pass_time();
-  void hand_over(ThreadId from, bool ends);
+  void hand_over(Actor& from, bool ends);
 
   std::mt19937_64 random_;
   std::deque<Actor> actors_;
   std::multimap<Time, std::function<void()>> timers_;
-  ThreadId running_ = 0;
   Time now_{std::chrono::hours(1)};
   std::uint64_t hand_overs_ = 0;
-  std::vector<ThreadId> ready_;  // pick()'s, kept for its memory
+  std::vector<Actor*> ready_;  // pick()'s, kept for its memory
 };
 
 // The time of a simulation, as its processes see it.
