@@ -31,7 +31,9 @@ class Oracle {
   // How many there were of it.
   [[nodiscard]] std::uint64_t made(const std::string& source) const;
   // Somebody was told that it is safe.
-  void accept(std::string_view text);
+  void accept(const std::string& source, std::string_view text);
+  // So many events of that source were counted as dropped (drop_oldest): they may be missing.
+  void dropped(const std::string& source, std::uint64_t events) { dropped_[source] = events; }
   // Something that can't be right.
   void fault(std::string what) { faults_.push_back(std::move(what)); }
 
@@ -48,8 +50,9 @@ class Oracle {
                      std::vector<std::string>& wrong) const;
 
   std::map<std::string, Fate, std::less<>> sent_;
-  std::set<std::string, std::less<>> accepted_;
-  std::map<std::string, std::uint64_t> numbers_;  // of each source's events so far
+  std::map<std::string, std::string, std::less<>> accepted_;  // and their sources
+  std::map<std::string, std::uint64_t> numbers_;              // of each source's events so far
+  std::map<std::string, std::uint64_t, std::less<>> dropped_;
   std::vector<std::string> faults_;
 };
 

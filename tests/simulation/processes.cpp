@@ -92,7 +92,7 @@ void EdgeProcess::committed() {
   if (records && !machine_->dead) {
     for (const auto& entry : records->entries) {
       if (const auto envelope = decode_envelope(entry.payload)) {
-        surroundings_.oracle.accept(envelope->event);
+        surroundings_.oracle.accept(options_.id, envelope->event);
       } else {
         surroundings_.oracle.fault("what was committed is no envelope");
       }
@@ -105,6 +105,10 @@ void EdgeProcess::committed() {
 void EdgeProcess::kill() {
   machine_->dead = true;
   surroundings_.broker.end(*machine_);
+}
+
+std::uint64_t EdgeProcess::dropped() const {
+  return buffer_->log().position(edge::kPublisherCursor).dropped;
 }
 
 bool EdgeProcess::done() const {
@@ -212,7 +216,7 @@ bool Device::deliver(const std::vector<Oracle::Line>& lines, const std::stop_tok
       publication.properties.correlation_data.assign(as_bytes(name).begin(), as_bytes(name).end());
     }
     if (!attempt(publication, lines, stop)) continue;
-    for (const auto& line : lines) surroundings_.oracle.accept(line.text);
+    for (const auto& line : lines) surroundings_.oracle.accept(id_, line.text);
     return true;
   }
   return false;

@@ -55,6 +55,8 @@ class EdgeProcess {
   void kill();
   // Everything that its sensor had to give is delivered.
   [[nodiscard]] bool done() const;
+  // Accepted events that its full buffer gave up, ever.
+  [[nodiscard]] std::uint64_t dropped() const;
   [[nodiscard]] std::string describe() const;
   [[nodiscard]] std::string notes() const { return {}; }
 

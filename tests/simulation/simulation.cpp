@@ -61,6 +61,11 @@ class Simulation {
       verdict_.wrong.push_back("not everything arrived within " + std::to_string(kRest.count()) +
                                " s: " + describe());
     } else {
+      for (const auto& edge : edges_) {
+        const auto dropped = edge->process->dropped();
+        oracle_.dropped(edge->name, dropped);
+        verdict_.dropped += dropped;
+      }
       auto wrong = oracle_.judge(database_, collector_.process->stream());
       verdict_.wrong.insert(verdict_.wrong.end(), wrong.begin(), wrong.end());
       const auto account = collector_.process->stream().account();
@@ -114,15 +119,16 @@ class Simulation {
     options.receipts = weather_.forgets || scheduler_.chance(0.8);
     options.interval = scheduler_.time_between(20ms, 400ms);
     options.sync = scheduler_.chance(0.2) ? 0ms : 100ms;
-    const bool blocks = scheduler_.chance(0.3);
+    const bool small = scheduler_.chance(0.5);
+    const bool drops = small && scheduler_.chance(0.5);
     options.buffer = {.pipeline = "telemetry",
                       .directory = "/buffer/telemetry",
-                      .size_max = blocks ? 8U << 10 : 1U << 20,
-                      .segment_size = blocks ? 1U << 10 : scheduler_.between(1U << 10, 16U << 10),
-                      .when_full = edge::FullPolicy::block};
+                      .size_max = small ? 4U << 10 : 1U << 20,
+                      .segment_size = small ? 1U << 10 : scheduler_.between(1U << 10, 16U << 10),
+                      .when_full = drops ? edge::FullPolicy::drop_oldest : edge::FullPolicy::block};
     tell(host.name + (options.receipts ? ": receipts, " : ": PUBACKs, ") +
          std::to_string(options.events) + " events, buffer " +
-         std::to_string(options.buffer.size_max));
+         std::to_string(options.buffer.size_max) + (drops ? ", drops" : ""));
     host.start = [this, options](auto& of) {
       return EdgeProcess::start(surroundings(), of.disk, options);
     };

@@ -14,6 +14,7 @@ struct Verdict {
   std::uint64_t hand_overs = 0;    // between threads
   std::uint64_t stored = 0;
   std::uint64_t duplicates = 0;
+  std::uint64_t dropped = 0;  // by full buffers, as they counted
   double seconds = 0;  // of simulated time
 };
 

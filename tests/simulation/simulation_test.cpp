@@ -52,15 +52,17 @@ TEST_CASE("what was accepted is stored once and the account balances, whatever f
     sum.faults += verdict.faults;
     sum.hand_overs += verdict.hand_overs;
     sum.duplicates += verdict.duplicates;
+    sum.dropped += verdict.dropped;
     sum.seconds += verdict.seconds;
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   std::printf(
       "\n%llu runs (%.0f a minute) of %.0f simulated seconds: %llu events accepted, %llu faults, "
-      "%llu duplicates, %llu hand-overs\n",
+      "%llu duplicates, %llu dropped, %llu hand-overs\n",
       static_cast<unsigned long long>(runs), static_cast<double>(runs) * 60 / took.count(),
       sum.seconds, static_cast<unsigned long long>(sum.accepted),
       static_cast<unsigned long long>(sum.faults), static_cast<unsigned long long>(sum.duplicates),
+      static_cast<unsigned long long>(sum.dropped),
       static_cast<unsigned long long>(sum.hand_overs));
 }
 
