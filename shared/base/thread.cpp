@@ -18,9 +18,9 @@ Thread::Thread(std::string name, std::move_only_function<void(const std::stop_to
   thread_ = std::jthread([name = std::move(name), body = std::move(body), simulated,
                           id = simulated_](const std::stop_token& stop) mutable {
     pthread_setname_np(pthread_self(), name.c_str());
-    if (simulated != nullptr) simulated->begin_thread(*id);
+    if (simulated != nullptr) simulated->begin_thread(id);
     body(stop);
-    if (simulated != nullptr) simulated->end_thread(*id);
+    if (simulated != nullptr) simulated->end_thread(id);
   });
 }
 
@@ -32,13 +32,13 @@ Thread::~Thread() {
 
 Thread& Thread::operator=(Thread&& other) noexcept {
   Thread old(std::move(*this));
-  simulated_ = std::exchange(other.simulated_, std::nullopt);
+  simulated_ = std::exchange(other.simulated_, nullptr);
   thread_ = std::move(other.thread_);
   return *this;
 }
 
 void Thread::join() {
-  if (simulated_) scheduler()->await_thread(*std::exchange(simulated_, std::nullopt));
+  if (simulated_ != nullptr) scheduler()->await_thread(std::exchange(simulated_, nullptr));
   thread_.join();
 }
 

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <functional>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -27,7 +26,7 @@ class Thread {
   void join();
 
  private:
-  std::optional<Scheduler::ThreadId> simulated_;
+  Scheduler::ThreadId simulated_ = nullptr;
   std::jthread thread_;
 };
 
