@@ -72,9 +72,9 @@ void read_mqtt(const Settings& mqtt, Config::Mqtt& config) {
   options.password = read_password(mqtt);
   options.packet_size_max = kMqttPacketSizeMax;
   const auto tls = mqtt.table("tls");
-  options.tls.ca_file = tls.string("ca");
-  options.tls.certificate_file = tls.string("certificate");
-  options.tls.key_file = tls.string("key");
+  options.tls.ca_file = read_file_path(tls, "ca");
+  options.tls.certificate_file = read_file_path(tls, "certificate");
+  options.tls.key_file = read_file_path(tls, "key");
   options.client_id = mqtt.string("client_id");
   options.keepalive =
       std::chrono::duration_cast<std::chrono::seconds>(mqtt.duration("keepalive", 30s, 5s, 18h));
@@ -118,21 +118,21 @@ void add_property(const std::string& name, const nlohmann::json& value,
   }
 }
 
+void read_embedded(const Settings& embedded, Config::Embedded& config) {
+  config.size_max = embedded.bytes("size", config.size_max, 1U << 20, 1ULL << 44);
+  config.dead_letters_size_max =
+      embedded.bytes("dead_letters_size", config.dead_letters_size_max, 1U << 20, 1ULL << 44);
+}
+
 void read_kafka(const Settings& kafka, KafkaOptions& config) {
   constexpr std::array<std::string_view, 3> kMechanisms{"SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"};
   config.user = kafka.string("user");
   config.password = read_password(kafka);
   config.mechanism = kafka.choice("mechanism", config.mechanism, kMechanisms);
   const auto tls = kafka.table("tls");
-  config.tls.ca_file = tls.string("ca");
-  config.tls.certificate_file = tls.string("certificate");
-  config.tls.key_file = tls.string("key");
-  for (const auto* file : {"ca", "certificate", "key"}) {
-    if (!tls.has(file)) continue;
-    if (const auto text = read_file(tls.string(file)); !text) {
-      tls.refuse(file, text.error().message());
-    }
-  }
+  config.tls.ca_file = read_file_path(tls, "ca");
+  config.tls.certificate_file = read_file_path(tls, "certificate");
+  config.tls.key_file = read_file_path(tls, "key");
   config.tls.enabled = tls.boolean("enabled", !config.tls.ca_file.empty());
   config.partitions = static_cast<int>(kafka.integer("partitions", config.partitions, 1, 10'000));
   config.replication = static_cast<int>(kafka.integer("replication", config.replication, -1, 100));
@@ -360,6 +360,7 @@ Result<Config> read_config(const Settings& settings,
     settings.refuse("data", "is empty: it is the directory that everything is kept in");
   read_mqtt(settings.table("mqtt"), config.mqtt);
   read_http(settings.table("http"), config, config.http);
+  read_embedded(settings.table("embedded"), config.embedded);
   read_kafka(settings.table("kafka"), config.kafka);
   const auto mongodb = settings.table("mongodb");
   config.mongodb.user = mongodb.string("user");

@@ -51,6 +51,11 @@ struct Config {
     std::uint64_t queue_bytes_max = 256U << 20;  // bodies that wait, in sum
   } http;
 
+  struct Embedded {  // of each pipeline's stream, on the disk
+    std::uint64_t size_max = 4ULL << 30;
+    std::uint64_t dead_letters_size_max = 256U << 20;
+  } embedded;
+
   KafkaOptions kafka;  // `brokers` is empty here: each pipeline's stream names its own
   struct Mongodb {
     std::string user;

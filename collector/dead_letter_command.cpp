@@ -180,7 +180,9 @@ Result<void> replay(const Config& config, const Wanted& wanted) {
                           : replay_by_http(config.http.options.listen.front(), wanted));
   const auto report = nlohmann::json::parse(text, nullptr, false);
   if (!report.is_object() || !report.contains("replayed")) {
-    return fail(errc::refused, "the replay failed, or ended without an answer: " + text);
+    return fail(errc::refused, "the replay failed, or the collector ended before its answer" +
+                                   (text.empty() ? std::string() : ": " + text) +
+                                   "; run it again: what was replayed is skipped");
   }
   std::puts(text.c_str());
   if (report.contains("broken_off")) {

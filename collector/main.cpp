@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 using namespace tributary;
 using namespace tributary::collector;
 
+constexpr const char* kProgram = "tributary-collector";
 constexpr std::string_view kComponent = "collector";
 constexpr auto kDrainTime = 20s;
 
@@ -94,8 +95,7 @@ void forget_shared_counters() { shm_unlink(("/mongoc-" + std::to_string(getpid()
 int main(int argc, char** argv) {
   forget_shared_counters();
   const auto outcome = parse_command_line(
-      argc, argv, "tributary-collector",
-      "Carries events from MQTT and HTTP into a store, each exactly once.",
+      argc, argv, kProgram, "Carries events from MQTT and HTTP into a store, each exactly once.",
       {{.name = "run", .description = "run the collector until SIGTERM or Ctrl-C", .arguments = ""},
        {.name = "check-config",
         .description = "say what is wrong with the configuration, and what it comes to",
@@ -106,15 +106,17 @@ int main(int argc, char** argv) {
   if (!outcome.command_line) return outcome.exit_status;
   const auto& command_line = *outcome.command_line;
   if (command_line.command == "version") {
-    std::printf("tributary-collector %s\n", kVersion);
-    return kExitOk;
+    std::printf("%s %s\n", kProgram, kVersion);
+    return finish_output(kExitOk, kProgram);
   }
   auto config = load(command_line);
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().message().c_str());
     return kExitUsage;
   }
-  if (command_line.command == "check-config") return check(*config);
-  if (command_line.command == "dead-letters") return run_dead_letters(*config, command_line);
+  if (command_line.command == "check-config") return finish_output(check(*config), kProgram);
+  if (command_line.command == "dead-letters") {
+    return finish_output(run_dead_letters(*config, command_line), kProgram);
+  }
   return run(*std::move(config), command_line);
 }

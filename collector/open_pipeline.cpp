@@ -21,9 +21,12 @@ Result<std::unique_ptr<Stream>> open_kafka(const Config& config, const PipelineC
 Result<std::unique_ptr<Stream>> open_stream(const Config& config, const PipelineConfig& pipeline,
                                             const Surroundings& surroundings) {
   if (pipeline.is_embedded()) {
-    return open_embedded_stream(
-        surroundings.files,
-        {.directory = config.data / "stream", .topic = pipeline.topic, .group = pipeline.group});
+    return open_embedded_stream(surroundings.files,
+                                {.directory = config.data / "stream",
+                                 .topic = pipeline.topic,
+                                 .group = pipeline.group,
+                                 .size_max = config.embedded.size_max,
+                                 .dead_letters_size_max = config.embedded.dead_letters_size_max});
   }
   return open_kafka(
       config, pipeline,
@@ -47,9 +50,11 @@ Result<std::unique_ptr<Stream>> open_unrouted_stream(const Config& config,
                                                      const Surroundings& surroundings) {
   const auto& first = config.pipelines.front();
   if (first.is_embedded()) {
-    return open_embedded_stream(
-        surroundings.files,
-        {.directory = config.data / "stream", .topic = kUnroutedTopic, .group = kUnroutedGroup});
+    return open_embedded_stream(surroundings.files,
+                                {.directory = config.data / "stream",
+                                 .topic = kUnroutedTopic,
+                                 .group = kUnroutedGroup,
+                                 .dead_letters_size_max = config.embedded.dead_letters_size_max});
   }
   return open_kafka(config, first,
                     {.cluster = {},

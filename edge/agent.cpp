@@ -85,7 +85,7 @@ Result<void> Agent::open_buffers() {
                      Buffer::open(files_, clock_, config_.buffer_options(pipeline, count)));
     buffers_.push_back(std::move(buffer));
   }
-  for (const auto& pipeline : leftover) open_leftover(pipeline, count);
+  for (const auto& pipeline : leftover) TRIBUTARY_TRY(open_leftover(pipeline, count));
   for (const auto& buffer : buffers_) {
     outboxes_.push_back(
         std::make_unique<Outbox>(buffer->pipeline(), buffer->log(), clock_, config_.outbox));
@@ -99,16 +99,19 @@ Result<void> Agent::open_buffers() {
 }
 
 // Of an earlier configuration: no sensor feeds it, but what it holds is still to be delivered. One
-// that can't be opened stops nobody else.
-void Agent::open_leftover(const std::string& pipeline, std::size_t count) {
+// that can't be opened stops nobody else; one that another process has open (an export, say) will
+// be free again, and this one is to be started again then.
+Result<void> Agent::open_leftover(const std::string& pipeline, std::size_t count) {
   auto buffer = Buffer::open(files_, clock_, config_.buffer_options(pipeline, count));
   if (buffer) {
     buffers_.push_back(*std::move(buffer));
-    return;
+    return {};
   }
+  if (buffer.error() == errc::log_locked) return std::unexpected(std::move(buffer).error());
   const auto why = buffer.error().message();
   log_error(kComponent, "a buffer can't be delivered: " + why, {{"pipeline", pipeline}});
   health_.add("buffer:" + pipeline, [why] { return HealthCheck{.up = false, .detail = why}; });
+  return {};
 }
 
 Result<void> Agent::open_publisher() {

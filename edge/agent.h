@@ -51,7 +51,7 @@ class Agent {
   Agent(Config config, FileSystem& files, const Clock& clock);
 
   Result<void> open_buffers();
-  void open_leftover(const std::string& pipeline, std::size_t count);
+  Result<void> open_leftover(const std::string& pipeline, std::size_t count);
   Result<void> open_publisher();
   Result<void> open_sensors();
   Result<void> serve();

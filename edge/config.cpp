@@ -65,9 +65,9 @@ void read_mqtt(const Settings& mqtt, Config& config) {
   options.user = mqtt.string("user");
   options.password = read_password(mqtt);
   const auto tls = mqtt.table("tls");
-  options.tls.ca_file = tls.string("ca");
-  options.tls.certificate_file = tls.string("certificate");
-  options.tls.key_file = tls.string("key");
+  options.tls.ca_file = read_file_path(tls, "ca");
+  options.tls.certificate_file = read_file_path(tls, "certificate");
+  options.tls.key_file = read_file_path(tls, "key");
   if (options.tls.certificate_file.empty() != options.tls.key_file.empty()) {
     mqtt.refuse("tls", "needs both certificate and key, or neither");
   }

@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 using namespace tributary;
 using namespace tributary::edge;
 
+constexpr const char* kProgram = "tributary-edge";
 constexpr std::string_view kComponent = "agent";
 constexpr auto kDrainTime = 5s;
 
@@ -122,21 +123,25 @@ int main(int argc, char** argv) {
       {"version", "print the version"},
   };
   const auto outcome = parse_command_line(
-      argc, argv, "tributary-edge",
-      "Samples sensors into a crash-safe buffer and delivers it over MQTT.", commands, kVersion);
+      argc, argv, kProgram, "Samples sensors into a crash-safe buffer and delivers it over MQTT.",
+      commands, kVersion);
   if (!outcome.command_line) return outcome.exit_status;
   const auto& command_line = *outcome.command_line;
   if (command_line.command == "version") {
-    std::printf("tributary-edge %s\n", kVersion);
-    return kExitOk;
+    std::printf("%s %s\n", kProgram, kVersion);
+    return finish_output(kExitOk, kProgram);
   }
   const auto config = load(command_line);
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().message().c_str());
     return kExitUsage;
   }
-  if (command_line.command == "check-config") return check_config(*config);
-  if (command_line.command == "sample") return sample(*config, command_line.arguments);
-  if (command_line.command == "buffer") return run_buffer(*config, command_line);
+  if (command_line.command == "check-config") return finish_output(check_config(*config), kProgram);
+  if (command_line.command == "sample") {
+    return finish_output(sample(*config, command_line.arguments), kProgram);
+  }
+  if (command_line.command == "buffer") {
+    return finish_output(run_buffer(*config, command_line), kProgram);
+  }
   return run(*config, command_line);
 }

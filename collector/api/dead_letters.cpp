@@ -168,8 +168,9 @@ class DeadLetterApi::Impl {
     thread_ = Thread("replay", [this, pipeline, wanted = *std::move(wanted),
                                 answer = Answer(std::move(responder), clock_)](
                                    const std::stop_token& stop) mutable {
-      replay(pipeline, wanted, answer, stop);
-      busy_ = false;
+      const auto report = replay(pipeline, wanted, answer, stop);
+      busy_ = false;  // whoever has the answer may begin another one
+      answer.end(report);
     });
   }
 
@@ -183,8 +184,8 @@ class DeadLetterApi::Impl {
   }
 
  private:
-  void replay(Pipeline* pipeline, const ReplayRequest& wanted, Answer& answer,
-              const std::stop_token& stop) {
+  Result<ReplayReport> replay(Pipeline* pipeline, const ReplayRequest& wanted, Answer& answer,
+                              const std::stop_token& stop) {
     const ReplayRoute route = [this](const std::string& name) -> Result<Pipeline*> {
       const auto found =
           std::ranges::find(pipelines_, name, [](const auto* known) { return known->config.name; });
@@ -195,7 +196,7 @@ class DeadLetterApi::Impl {
     const auto report =
         replay.run(wanted, [&] { return answer.go_on() && !stop.stop_requested(); });
     if (report) tell(pipeline, *report);
-    answer.end(report);
+    return report;
   }
 
   static void tell(const Pipeline* pipeline, const ReplayReport& report) {

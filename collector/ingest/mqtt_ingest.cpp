@@ -165,15 +165,31 @@ class MqttIngestThread final : public MqttIngest {
                                              : std::string_view();
     const auto door = doors_.find(pipeline);
     if (door == doors_.end()) {
-      const auto name = topic ? std::string(pipeline) : message.topic;
-      return bury(unrouted_, message.payload, origin_of(message, topic ? topic->edge : ""),
-                  "unknown_pipeline",
-                  {.pointer = "", .detail = "there is no pipeline \"" + name + "\""}, index, stop);
+      return bury_unrouted(message, topic ? topic->edge : "",
+                           topic ? std::string(pipeline) : message.topic, index, stop);
     }
     std::optional<TopicMembers> members;
     if (rule != nullptr && !rule->adds_nothing()) members.emplace(*rule, message.topic);
     return submit_records(door->second, message, origin_of(message, topic ? topic->edge : ""),
                           members, index, stop);
+  }
+
+  // Whole, so that a replay can put all of it where it belongs; record by record when a dead letter
+  // can't hold so much.
+  bool bury_unrouted(const MqttMessage& message, std::string_view edge, const std::string& name,
+                     std::size_t index, const std::stop_token& stop) {
+    const Problem problem{.pointer = "", .detail = "there is no pipeline \"" + name + "\""};
+    auto origin = origin_of(message, edge);
+    std::vector<std::string_view> letters{message.payload};
+    if (message.payload.size() > kEventSizeMax) {
+      auto records = split_records(message.payload, Framing::detect);
+      if (!records.empty() && records.size() <= kRecordsMax) letters = std::move(records);
+    }
+    for (const auto letter : letters) {
+      if (!bury(unrouted_, letter, origin, "unknown_pipeline", problem, index, stop)) return false;
+      if (origin.sequence.value != 0) origin.sequence = origin.sequence.next();
+    }
+    return true;
   }
 
   bool submit_records(Door& door, const MqttMessage& message, Origin origin,

@@ -7,6 +7,7 @@
 namespace tributary::collector {
 namespace {
 
+constexpr std::uint64_t kSequenceMax = 1ULL << 62U;  // stores keep 63 bits
 constexpr std::size_t kEdgeIdSizeMax = 64;  // DESIGN 8; a device may put anything into its topic
 
 }  // namespace
@@ -24,7 +25,8 @@ Origin origin_of(const MqttMessage& message, std::string_view edge) {
   std::uint64_t first = 0;
   const auto* const last = std::to_address(sequence->end());
   const auto [end, error] = std::from_chars(std::to_address(sequence->begin()), last, first);
-  if (!id || error != std::errc{} || end != last) return origin;
+  const bool possible = first > 0 && first < kSequenceMax;
+  if (!id || error != std::errc{} || end != last || !possible) return origin;
   origin.log = *id;
   origin.sequence = {first};
   return origin;

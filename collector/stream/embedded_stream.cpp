@@ -144,6 +144,12 @@ HealthCheck EmbeddedStream::health() const {
                  "the stream is " + std::to_string(percent) +
                      " % full: its sources wait once it is full, until the store catches up");
   }
+  if (const auto gone = dead_log_->stats().first.value - 1; gone > 0) {
+    add_sentence(check.detail, "the oldest " + std::to_string(gone) +
+                                   " dead letters are gone: they have " +
+                                   std::to_string(options_.dead_letters_size_max >> 20U) +
+                                   " MiB (embedded.dead_letters_size)");
+  }
   check.warning = !check.detail.empty();
   return check;
 }

@@ -3,6 +3,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <fstream>
 #include <memory>
 
 namespace tributary {
@@ -66,6 +68,14 @@ std::vector<std::string> read_listen(const Settings& http, std::vector<std::stri
                     "there may use it");
   }
   return listen;
+}
+
+std::string read_file_path(const Settings& table, const std::string& key) {
+  auto path = table.string(key);
+  if (!path.empty() && !std::ifstream(path).is_open()) {
+    table.refuse(key, "cannot read " + path + ": " + std::strerror(errno));
+  }
+  return path;
 }
 
 }  // namespace tributary

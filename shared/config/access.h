@@ -17,4 +17,7 @@ std::string without_credentials(const std::string& url);
 // `listen`. Addresses that other machines can reach are refused unless `insecure = true`.
 std::vector<std::string> read_listen(const Settings& http, std::vector<std::string> absent);
 
+// The path of a file, refused when the file can't be read; empty when the key is absent.
+std::string read_file_path(const Settings& table, const std::string& key);
+
 }  // namespace tributary

@@ -1,6 +1,7 @@
 #include "shared/config/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 
 namespace tributary {
@@ -107,6 +108,14 @@ CommandLineOutcome parse_command_line(int argc, const char* const* argv, const s
   if (used.empty())
     return refuse(program, "a command is missing: the commands are " + names_of(commands));
   return {std::move(result), kExitOk};
+}
+
+int finish_output(int status, const char* program) {
+  const bool failed = std::ferror(stdout) != 0 || std::fflush(stdout) != 0;
+  // Whoever reads from a pipe may have had enough.
+  if (!failed || errno == EPIPE) return status;
+  std::fprintf(stderr, "%s: the answer could not be written: is the disk full?\n", program);
+  return status == kExitOk ? kExitFailed : status;
 }
 
 }  // namespace tributary

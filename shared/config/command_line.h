@@ -58,4 +58,8 @@ CommandLineOutcome parse_command_line(int argc, const char* const* argv, const s
                                       const std::vector<Command>& commands,
                                       const std::string& version);
 
+// The exit status of a command that has printed its answer: `status`, or kExitFailed with a message
+// when the answer could not be written (a full disk). Call it last.
+int finish_output(int status, const char* program);
+
 }  // namespace tributary

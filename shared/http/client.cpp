@@ -58,6 +58,12 @@ Result<void> receive_all(int socket, const std::string& address, const HttpTake&
   std::array<char, 16384> buffer{};
   while (true) {
     const auto count = ::recv(socket, buffer.data(), buffer.size(), 0);
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      return fail(
+          errc::timed_out,
+          address +
+              " takes connections and doesn't answer: does the process that listens there hang?");
+    }
     if (count < 0) return fail_errno("no answer from " + address);
     if (count == 0) return {};
     TRIBUTARY_TRY(take({buffer.data(), static_cast<std::size_t>(count)}));

@@ -337,7 +337,8 @@ Result<bool> MqttConnection::look_ahead() {
   }
   return failed("it sends a packet of " + std::to_string(front.size) + " bytes, and " +
                 std::to_string(packet_size_max_) +
-                " are taken at most: give the broker such a limit (Mosquitto: message_size_limit)");
+                " are taken here at most (what a broker sends can be limited there; Mosquitto: "
+                "message_size_limit)");
 }
 
 // What can be read, left where it is: 0 when there is nothing, below when the connection has ended.

@@ -8,6 +8,7 @@ namespace tributary::simulation {
 namespace {
 
 constexpr std::uint64_t kFirstSecond = 1'769'000'000;
+constexpr std::uint64_t kMany = 1'000'000;
 
 }  // namespace
 
@@ -44,8 +45,8 @@ void Oracle::accept(const std::string& source, std::string_view text) {
 std::vector<std::string> Oracle::judge(const Database& database, collector::Stream& stream) const {
   auto wrong = faults_;
   judge_store(database, wrong);
-  judge_dead_letters(database, stream, wrong);
-  judge_account(database, stream, wrong);
+  const auto letters = judge_dead_letters(stream, wrong);
+  judge_account(database, letters, stream, wrong);
   return wrong;
 }
 
@@ -58,6 +59,10 @@ void Oracle::judge_store(const Database& database, std::vector<std::string>& wro
       wrong.push_back("stored, and never sent: " + document.event);
     } else if (sent->second != Fate::stored) {
       wrong.push_back("stored, and should have been rejected: " + document.event);
+    } else if (!document.event.contains("\"" + document.edge + "\"") ||
+               (document.edge.starts_with("edge") && document.sequence == 0)) {
+      wrong.push_back("stored with another origin, " + document.edge + " " +
+                      std::to_string(document.sequence) + ": " + document.event);
     }
   }
   auto may_miss = dropped_;
@@ -71,19 +76,28 @@ void Oracle::judge_store(const Database& database, std::vector<std::string>& wro
   }
 }
 
-void Oracle::judge_dead_letters(const Database& /*database*/, collector::Stream& stream,
-                                std::vector<std::string>& wrong) const {
+// How many there are, each as often as it is there.
+std::uint64_t Oracle::judge_dead_letters(collector::Stream& stream,
+                                         std::vector<std::string>& wrong) const {
   std::set<std::string> dead;
   std::uint64_t after = 0;
+  std::uint64_t count = 0;
   for (;;) {
     const auto letters = stream.dead_letters(after, 1000);
-    if (!letters)
-      return wrong.push_back("the dead letters can't be read: " + letters.error().message());
+    if (!letters) {
+      wrong.push_back("the dead letters can't be read: " + letters.error().message());
+      return count;
+    }
     if (letters->empty()) break;
     after = letters->back().sequence;
+    count += letters->size();
     for (const auto& letter : *letters) {
       // A power cut may spoil what was written and not synced: nobody was told that it is safe.
-      if (letter.reason == "damaged") continue;
+      // One letter tells of several.
+      if (letter.reason == "damaged") {
+        count += kMany;
+        continue;
+      }
       dead.insert(letter.event);
       const auto sent = sent_.find(letter.event);
       if (sent == sent_.end()) {
@@ -100,10 +114,11 @@ void Oracle::judge_dead_letters(const Database& /*database*/, collector::Stream&
       wrong.push_back("accepted, rejected, and not among the dead letters: " + text);
     }
   }
+  return count;
 }
 
-void Oracle::judge_account(const Database& database, collector::Stream& stream,
-                           std::vector<std::string>& wrong) const {
+void Oracle::judge_account(const Database& database, std::uint64_t letters,
+                           collector::Stream& stream, std::vector<std::string>& wrong) const {
   const auto account = stream.account();
   if (!account) return wrong.push_back("there is no account: " + account.error().message());
   const auto& totals = account->totals;
@@ -119,6 +134,16 @@ void Oracle::judge_account(const Database& database, collector::Stream& stream,
     wrong.push_back("conflicts among events that are all different: " + text);
   if (totals.stored > documents || documents > totals.stored + totals.duplicates) {
     wrong.push_back("the account is not that of the store: " + text);
+  }
+  // A letter whose record was not settled when a process ended comes again.
+  if (totals.rejected > letters) {
+    wrong.push_back("the account counts more rejected than the " + std::to_string(letters) +
+                    " dead letters: " + text);
+  }
+  if (calm_ &&
+      (totals.stored != documents || totals.duplicates != 0 || totals.rejected != letters)) {
+    wrong.push_back("the account of a calm run is not exact (" + std::to_string(letters) +
+                    " dead letters): " + text);
   }
 }
 

@@ -40,7 +40,10 @@ Outcome SimulatedStore::write_one(const Event& event) {
     return {.verdict = Verdict::rejected, .detail = "refused by the database"};
   }
   const auto [found, written] = database_.documents.try_emplace(
-      event.key, Database::Document{.hash = event.hash, .event = std::string(event.json)});
+      event.key, Database::Document{.hash = event.hash,
+                                    .event = std::string(event.json),
+                                    .edge = event.origin.edge,
+                                    .sequence = event.origin.sequence.value});
   if (written) return {.verdict = Verdict::stored, .detail = {}};
   const bool same = found->second.hash == event.hash;
   return {.verdict = same ? Verdict::duplicate : Verdict::conflict, .detail = {}};

@@ -17,6 +17,8 @@ struct Database {
   struct Document {
     ContentHash hash{};
     std::string event;
+    std::string edge;  // where it says that it came from
+    std::uint64_t sequence = 0;
   };
   std::map<std::string, Document> documents;  // by the key's bytes
   std::map<std::string, int> failures;        // of each event, when others were written

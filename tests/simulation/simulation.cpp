@@ -49,7 +49,7 @@ class Simulation {
     const auto begin = scheduler_.now();
     start_all();
     const auto end = scheduler_.now() + scheduler_.time_between(5s, 25s);
-    while (scheduler_.now() < end) {
+    while (!calm_ && scheduler_.now() < end) {
       pass(scheduler_.time_between(10ms, 1500ms));
       strike();
     }
@@ -83,11 +83,13 @@ class Simulation {
 
   // What stays the same through the run.
   void choose() {
+    calm_ = scheduler_.chance(0.1);
+    if (calm_) oracle_.expect_calm();
     const bool forgets = scheduler_.chance(0.6);
     weather_ = {.latency = scheduler_.time_between(1ms, 80ms),
-                .receipt_loss = scheduler_.chance(0.5) ? 0.2 : 0,
+                .receipt_loss = !calm_ && scheduler_.chance(0.5) ? 0.2 : 0,
                 .receipt_repeat = scheduler_.chance(0.5) ? 0.2 : 0,
-                .queue_loss = forgets && scheduler_.chance(0.5) ? 0.1 : 0,
+                .queue_loss = !calm_ && forgets && scheduler_.chance(0.5) ? 0.1 : 0,
                 .forgets = forgets,
                 .receive_maximum = scheduler_.chance(0.5) ? 65'535 : scheduler_.between(1, 6)};
     broker_.set_weather(weather_);
@@ -379,6 +381,7 @@ class Simulation {
   }
 
   const bool told_;
+  bool calm_ = false;
   Verdict verdict_;
   BatonScheduler scheduler_;
   SimulatedClock clock_;

@@ -15,7 +15,7 @@ struct Verdict {
   std::uint64_t stored = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t dropped = 0;  // by full buffers, as they counted
-  double seconds = 0;  // of simulated time
+  double seconds = 0;         // of simulated time
 };
 
 // Runs edges, devices, a broker, a collector and a database through faults, then lets them come to

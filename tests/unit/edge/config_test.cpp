@@ -72,6 +72,17 @@ TEST_CASE("an empty configuration is a good one: a buffer, the local broker, no 
   REQUIRE(config.sensors.empty());
 }
 
+TEST_CASE("a file of TLS that can't be read is a mistake of the configuration") {
+  const auto config = ConfigFile(R"(
+[mqtt]
+tls = { ca = "/there/is/no.pem" }
+)")
+                          .read();
+  REQUIRE_FALSE(config);
+  REQUIRE(config.error().message().find("mqtt.tls.ca: cannot read /there/is/no.pem") !=
+          std::string::npos);
+}
+
 TEST_CASE("every key of edge.toml is read") {
   const auto config = must(ConfigFile(R"(
 id = "gateway-7"
@@ -85,7 +96,7 @@ segment_size = "1MiB"
 [mqtt]
 url = "mqtts://broker:8883"
 user = "me"
-tls = { ca = "/ca.pem", certificate = "/me.pem", key = "/me.key" }
+tls = { ca = "/dev/null", certificate = "/dev/null", key = "/dev/zero" }
 acknowledge = "puback"
 receipt_timeout = "5s"
 keepalive = "20s"
@@ -108,7 +119,7 @@ rate = 10.0
   REQUIRE(buffer.size_max == 32U << 20);
   REQUIRE(buffer.segment_size == 1U << 20);
   REQUIRE(buffer.directory == "/var/lib/tributary/buffer/telemetry");
-  REQUIRE(config.publisher.mqtt.tls.key_file == "/me.key");
+  REQUIRE(config.publisher.mqtt.tls.key_file == "/dev/zero");
   REQUIRE(config.publisher.mqtt.keepalive == 20s);
   REQUIRE_FALSE(config.publisher.receipts.receipts);
   REQUIRE(config.publisher.receipts.timeout == 5s);
