@@ -256,6 +256,21 @@ def test_a_second_replay_at_once_is_refused_and_status_is_told_meanwhile(site):
     collector.wait_for_account(60, "doors", records=2 * count + 1, stored=count + 1, rejected=count)
 
 
+def test_replays_may_follow_each_other_at_once(collector):
+    bury(collector, reading(0, humidity=130))
+    assert {replay(collector, dry_run="true").status for _ in range(50)} == {200}
+
+
+def test_an_answer_that_cant_be_written_is_a_failure(collector):
+    bury(collector, reading(0, humidity=130))
+    program, _, *rest = collector.command
+    for arguments in (["dead-letters", "list"], ["dead-letters", "replay", "--dry-run"], ["check-config"]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([program, *arguments, *rest], cwd=collector.place, timeout=60, env=collector.environment,
+                                  stdout=full, stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 1 and b"could not be written" in done.stderr, (arguments, done)
+
+
 def test_a_replay_that_is_killed_goes_on_where_it_was_and_stores_nothing_twice(site, chance):
     count = 30_000
     collector = many_doors(site, count)

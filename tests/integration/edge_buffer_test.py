@@ -122,6 +122,20 @@ def test_mistakes_are_named(edge, place):
             stop(edge)
 
 
+def test_an_edge_that_starts_during_an_export_is_refused_and_delivers_once_it_is_over(site, edge):
+    stop(edge)
+    program, _, *rest = edge.command
+    with subprocess.Popen([program, "buffer", "--export", *rest], cwd=edge.place, env=edge.environment,
+                          stdout=subprocess.PIPE) as export:
+        export.stdout.read(1)  # it has the buffer open, and waits for its reader
+        edge.settings["sensor"] = None
+        edge.compose()
+        edge.start()
+        assert edge.wait(20) == 1 and "LOCK" in edge.log_text(), edge.log_text()[-500:]
+        export.stdout.read()
+    edge.start_and_wait()
+
+
 def test_records_that_were_damaged_are_told_and_the_others_are_exported(edge):
     everything = command(edge, "--export")[1].splitlines()
     edge.kill()

@@ -30,13 +30,15 @@ class Device:
         self._granted.get(timeout=10)
 
     def publish(self, payload, pipeline="telemetry", topic=None, qos=1, retain=False, response_topic=None,
-                correlation_data=None):
+                correlation_data=None, user_properties=()):
         """Returns once the broker has it."""
         properties = Properties(PacketTypes.PUBLISH)
         if response_topic is not None:
             properties.ResponseTopic = response_topic
         if correlation_data is not None:
             properties.CorrelationData = correlation_data
+        if user_properties:
+            properties.UserProperty = list(user_properties)
         topic = topic or f"tributary/{self.name}/events/{pipeline}"
         self._client.publish(topic, payload, qos, retain, properties).wait_for_publish(10)
 

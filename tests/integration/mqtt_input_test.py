@@ -84,6 +84,22 @@ def test_an_event_for_an_unknown_pipeline_is_a_dead_letter_of_no_pipeline(collec
     assert collector.account()["records"] == 0
 
 
+def test_of_a_large_message_for_an_unknown_pipeline_every_record_is_kept_whole(collector, device):
+    lines = [json.dumps(reading(second, note="x" * 1000)) for second in range(300)]
+    device.publish("\n".join(lines), pipeline="nobody")
+    wait_for_letters(collector, 100, "tributary")
+    letters = collector.get("/dead-letters/tributary", limit=1000).json()["data"]
+    assert [letter["event"] for letter in letters] == lines
+    assert not any(letter.get("truncated") for letter in letters)
+
+
+def test_a_sequence_that_no_log_can_have_is_not_taken_for_one(collector, device):
+    device.publish(json.dumps(reading(0)), user_properties=[("log", "0" * 31 + "1"), ("sequence", str(2**63 - 1))])
+    collector.wait_for_account(records=1, stored=1)
+    [event] = collector.events(meta="true")
+    assert "sequence" not in event["_tributary"], event
+
+
 def test_an_empty_payload_is_a_dead_letter_and_an_empty_retained_one_is_ignored_and_counted(collector, device):
     device.publish(b"")
     [letter] = wait_for_letters(collector, 1)
