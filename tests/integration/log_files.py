@@ -6,6 +6,7 @@ from typing import NamedTuple
 HEADER_SIZE = 64
 FRAME_HEADER_SIZE = 24
 FRAME_MAGIC = b"\xfeREC"
+CURSOR_SLOT_SIZE = 4096
 
 
 class Frame(NamedTuple):
@@ -33,12 +34,45 @@ def crc32c(data):
     return crc ^ 0xFFFFFFFF
 
 
-def of_newer_version(segment):
-    """The segment as a program of the next version would have begun it."""
+def of_newer_version(segment, features=0):
+    """The segment as a program of the next version would have begun it; or as one with these features would."""
     header = bytearray(segment[:HEADER_SIZE])
-    struct.pack_into("<I", header, 8, 2)
+    struct.pack_into("<II", header, 8, 1 if features else 2, features)
     struct.pack_into("<I", header, 60, crc32c(header[:60]))
     return bytes(header) + segment[HEADER_SIZE:]
+
+
+def with_newer_record(segment):
+    """The segment whose last record is an envelope of the next version."""
+    changed = bytearray(segment)
+    last = list(frames(segment))[-1]
+    changed[last.offset + FRAME_HEADER_SIZE] = 2
+    struct.pack_into("<I", changed, last.offset + 8, crc32c(changed[last.offset + FRAME_HEADER_SIZE:last.offset + last.size]))
+    log_id = segment[16:32]
+    struct.pack_into("<I", changed, last.offset + 4, crc32c(log_id + changed[last.offset + 8:last.offset + FRAME_HEADER_SIZE]))
+    return bytes(changed)
+
+
+def cursor_with(cursor, change):
+    """The cursor file after change(slot), a bytearray, of both slots."""
+    changed = b""
+    for begin in (0, CURSOR_SLOT_SIZE):
+        slot = bytearray(cursor[begin:begin + CURSOR_SLOT_SIZE])
+        change(slot)
+        struct.pack_into("<I", slot, CURSOR_SLOT_SIZE - 4, crc32c(slot[:-4]))
+        changed += slot
+    return changed
+
+
+def raise_cursor_version(slot):
+    struct.pack_into("<I", slot, 8, 2)
+
+
+def raise_data_version(slot):
+    """Of what the cursor carries."""
+    (ranges,) = struct.unpack_from("<I", slot, 56)
+    assert slot[64 + 16 * ranges] == 1
+    slot[64 + 16 * ranges] = 2
 
 
 def segments(directory):

@@ -1,0 +1,193 @@
+"""Today's programs on what earlier versions left (tests/data/upgrade), and on what later ones might."""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import sqlite3
+
+import log_files
+from harness import REPOSITORY, csv_sensor, exactly
+from nothing_lost_test import write_recording
+
+UPGRADE = REPOSITORY / "tests/data/upgrade"
+VERSIONS = sorted(directory for directory in UPGRADE.iterdir() if directory.is_dir() and directory.name[0] != "_")
+PIPELINES = [{"name": "telemetry"}, {"name": "clickstream"}]
+MORE = 3  # readings that the edge takes after the upgrade
+
+
+def story_of(version):
+    return json.loads((version / "story.json").read_text())
+
+
+def copy_of(site, version, name=""):
+    """An edge and a collector on a copy of the files, not started."""
+    story = story_of(version)
+    edge_name, name = story["edge"]["id"] + name, "collector" + name
+    edge = site.edge(name=edge_name, id=story["edge"]["id"], sensor=[])
+    collector = site.collector(name=name, pipeline=PIPELINES)
+    shutil.copytree(version / "edge", edge.buffer)
+    shutil.copytree(version / "collector", collector.data)
+    return edge, collector, story
+
+
+def account_after(story, pipeline, arrived=0):
+    account = dict(story["accounts"][pipeline])
+    for end, count in story["unsettled"][pipeline].items():
+        account[end] += count
+        account["lag"] -= count
+    assert account["lag"] == 0
+    return account | {"records": account["records"] + arrived, "stored": account["stored"] + arrived}
+
+
+def assert_kept(collector, story):
+    """What was stored and dead-lettered before is there, in front of what came since."""
+    for pipeline, events in story["events"].items():
+        found = collector.events(pipeline)
+        assert [event for event in events if exactly(event) not in found] == []
+        assert len(found) == collector.account(pipeline)["stored"]
+    for pipeline, letters in story["dead_letters"].items():
+        found = collector.dead_letters(pipeline)
+        assert [exactly(letter).items() <= now.items() for letter, now in zip(letters, found)] == [True] * len(letters)
+        ends = story["unsettled"].get(pipeline, {})
+        assert len(found) == len(letters) + ends.get("conflicts", 0) + ends.get("rejected", 0), found
+
+
+def let_edge_deliver(site, edge, collector, story):
+    """Its sequences go on, in the same log."""
+    log_id = log_files.segments(edge.buffer / "telemetry")[0].read_bytes()[16:32].hex()
+    recording = write_recording(site.place / "more.csv", MORE)
+    edge.settings["sensor"] = [csv_sensor(recording, "more")]
+    edge.compose()
+    edge.start_and_wait()
+    arrived = story["edge"]["buffered"] + MORE
+    collector.wait_for_account(**account_after(story, "telemetry", arrived))
+    told = [event["_tributary"] for event in collector.events(meta="true") if event["_tributary"]["source"] == "mqtt"]
+    assert {(one["edge"], one["log"]) for one in told} == {(story["edge"]["id"], log_id)}, told
+    assert sorted(one["sequence"] for one in told) == list(range(1, story["edge"]["delivered"] + arrived + 1))
+    assert [one["_tributary"]["sequence"] for one in collector.events(sensor_id="more", meta="true")] == \
+        list(range(story["edge"]["delivered"] + arrived - MORE + 1, story["edge"]["delivered"] + arrived + 1))
+    assert edge.terminate() == 0
+
+
+def test_todays_programs_go_on_with_what_an_earlier_version_left(site):
+    assert VERSIONS
+    site.start_broker(own=True)
+    for version in VERSIONS:
+        edge, collector, story = copy_of(site, version)
+        client_id = (version / "collector/mqtt_client_id").read_text()
+        collector.start_and_wait().wait_until_subscribed()
+        for pipeline in story["accounts"]:
+            collector.wait_for_account(pipeline=pipeline, **account_after(story, pipeline))
+        assert_kept(collector, story)
+        assert client_id in site.broker.log_text()
+        let_edge_deliver(site, edge, collector, story)
+        for _ in range(2):
+            assert_kept(collector, story)
+            assert (collector.data / "mqtt_client_id").read_text() == client_id
+            assert collector.terminate() == 0
+            collector.start_and_wait().wait_until_subscribed()
+        assert collector.account() == account_after(story, "telemetry", story["edge"]["buffered"] + MORE)
+        for program in (edge, collector):
+            program.kill()
+            shutil.rmtree(program.place)
+
+
+def snapshot(directory):
+    """Every file's hash; the index of SQLite's log is memory that happens to have a name."""
+    return {str(file.relative_to(directory)): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in directory.rglob("*") if file.is_file() and not file.name.endswith("-shm")}
+
+
+def assert_refused(program, directory, *words):
+    """It ends with status 1 and these words, and leaves the directory as it is."""
+    before = snapshot(directory)
+    program.start()
+    status = program.wait(30)
+    assert status == 1, (status, program.log_text()[-1000:])
+    said = program.log_text().splitlines()[-1]
+    assert all(word in said for word in words), (words, said)
+    assert snapshot(directory) == before, words
+
+
+def rewrite(file, change):
+    file.write_bytes(change(file.read_bytes()))
+
+
+def first_segment(log):
+    return log_files.segments(log)[0]
+
+
+def raise_segment(log):
+    rewrite(first_segment(log), log_files.of_newer_version)
+    return first_segment(log).name, "version 2"
+
+
+def add_feature(log):
+    rewrite(first_segment(log), lambda segment: log_files.of_newer_version(segment, features=1))
+    return first_segment(log).name, "features 1"
+
+
+def raise_cursor(log):
+    [file] = log.glob("*.cursor")
+    rewrite(file, lambda cursor: log_files.cursor_with(cursor, log_files.raise_cursor_version))
+    return file.name, "version 2"
+
+
+def raise_totals(log):
+    [file] = log.glob("*.cursor")
+    rewrite(file, lambda cursor: log_files.cursor_with(cursor, log_files.raise_data_version))
+    return file.name, "version 2"
+
+
+def raise_record(log):
+    rewrite(first_segment(log), log_files.with_newer_record)
+    return log.name, "version 2"
+
+
+def raise_format(database):
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    return database.name, "its format is 2"
+
+
+def raise_format_in_the_log(database):
+    """The same by a program that was killed before SQLite moved it from its log to the file."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA user_version = 2")
+        files = [database, database.with_name(database.name + "-wal")]
+        kept = [file.read_bytes() for file in files]
+    for file, content in zip(files, kept):
+        file.write_bytes(content)
+    return database.name, "its format is 2"
+
+
+def test_an_edge_refuses_a_buffer_of_a_later_version_untouched(site):
+    site.prepare_broker()
+    for number, damage in enumerate((raise_segment, add_feature, raise_cursor, raise_record)):
+        edge, _, _ = copy_of(site, VERSIONS[-1], f"-{number}")
+        edge.settings["sensor"] = [{"type": "simulator", "pipeline": pipeline} for pipeline in ("another", "telemetry")]
+        edge.compose()
+        assert_refused(edge, edge.buffer, *damage(edge.buffer / "telemetry"))
+
+
+def test_a_collector_refuses_data_of_a_later_version_untouched(site):
+    clicks, letters = "stream/raw_events", "stream/raw_events.dead"
+    cases = [(raise_segment, clicks), (add_feature, letters), (raise_cursor, clicks), (raise_cursor, letters),
+             (raise_totals, clicks), (raise_totals, letters), (raise_format, "clickstream.db"),
+             (raise_format_in_the_log, "clickstream.db")]
+    for number, (damage, where) in enumerate(cases):
+        _, collector, _ = copy_of_collector(site, number)
+        assert_refused(collector, collector.data, *damage(collector.data / where))
+
+
+def copy_of_collector(site, number):
+    site.prepare_broker()
+    return copy_of(site, VERSIONS[-1], f"-{number}")
+
+
+def test_a_collector_refuses_a_record_of_a_later_version_and_leaves_its_log_untouched(site):
+    for number, name in enumerate(("raw_events", "raw_events.dead", "tributary.dead")):
+        _, collector, _ = copy_of_collector(site, number)
+        log = collector.data / "stream" / name
+        assert_refused(collector, log, *raise_record(log))
