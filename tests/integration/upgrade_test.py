@@ -195,9 +195,11 @@ def test_a_collector_refuses_totals_of_a_later_version_again_and_again(site):
 def test_an_edge_keeps_a_record_of_a_later_version_and_says_so(site):
     site.start_broker()
     collector = site.start_collector()
-    edge, _, story = copy_of(site, VERSIONS[-1])
+    story = story_of(VERSIONS[-1])["edge"]
+    edge = site.edge(id=story["id"], sensor=[])
+    shutil.copytree(VERSIONS[-1] / "edge", edge.buffer)
     rewrite(first_segment(edge.buffer / "telemetry"), log_files.with_newer_record)
     edge.start_and_wait()
-    collector.wait_for_account(stored=story["edge"]["buffered"] - 1)
+    collector.wait_for_account(stored=story["buffered"] - 1)
     wait_until(lambda: "newer program" in str(edge.health().json()), 20, "the edge's health tells of the record")
     assert edge.buffered() == 1
