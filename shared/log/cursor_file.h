@@ -51,8 +51,8 @@ class CursorFile {
   // The same, and again if need be: until both slots have passed `through`, which `position` has. A
   // record may go only then: with one slot damaged, the other must not stand before it.
   Result<void> save_twice_for(Sequence through, const Position& position);
-  // The file is left as it is for now (there is no room for a new one, perhaps); what is released up
-  // to here may go all the same: that makes room.
+  // The file is left as it is for now (there is no room for a new one, perhaps); what is released
+  // up to here may go all the same: that makes room.
   void keep(const Position& position) { saved_ = passed_ = position.prefix; }
   // What both slots have passed.
   [[nodiscard]] Sequence passed() const { return passed_; }

@@ -188,7 +188,8 @@ TEST_CASE("the probe's receipt frees the rest: what has no receipt a second late
 
 TEST_CASE("when what was to be the probe need not go any more the next oldest is the probe") {
   Story story;
-  for (int number = 1; number <= 3; ++number) story.pass(static_cast<std::uint64_t>(number), number);
+  for (int number = 1; number <= 3; ++number)
+    story.pass(static_cast<std::uint64_t>(number), number);
   story.wait(10s);
   REQUIRE(story.told(Verdict::lost) == Numbers{1});  // it is to be the probe …
   story.receipt(1);                                  // … and then its receipt comes
