@@ -368,7 +368,7 @@ def test_a_collector_starts_while_kafka_and_mongodb_are_away_and_works_once_they
         backbone.start()
         poster.join(60)
         wait_until(lambda: collector.ingest(reading(0)).status == 202, 60, "ingest goes on")
-        settled_account(collector, 60, conflicts=0, rejected=0)
+        settled_account(collector, 60, stored=1, conflicts=0, rejected=0)
         assert backbone.count() == 1 and answers[0] in (202, 503)
     finally:
         backbone.end()
