@@ -20,6 +20,22 @@ Batch::Entry make_entry(const Records::Entry& record) {
   return entry;
 }
 
+// Leaves out what begins with a record of a newer program, which is kept until that is here: an
+// error when it comes first.
+Result<void> stop_at_newer(Records& records) {
+  const auto newer = std::ranges::find_if(records.entries, [](const auto& record) {
+    const auto envelope = decode_envelope(record.payload);
+    return !envelope && envelope.error() == errc::unknown_version;
+  });
+  if (newer == records.entries.end()) return {};
+  const auto sequence = newer->sequence;
+  std::erase_if(records.missing, [&](const auto& range) { return range.first > sequence; });
+  records.entries.erase(newer, records.entries.end());
+  if (!records.entries.empty() || !records.missing.empty()) return {};
+  return fail(errc::unknown_version, "record " + std::to_string(sequence.value) +
+                                         " was written by a newer program: update this one");
+}
+
 std::uint64_t count(const std::vector<Batch::Span>& spans) {
   std::uint64_t offsets = 0;
   for (const auto& span : spans) offsets += span.count();
@@ -81,6 +97,7 @@ Result<Batch> EmbeddedConsumer::receive(BatchLimit limit, std::chrono::milliseco
     TRIBUTARY_ASSIGN(records, log_.read(after, limit));
   }
   keep_gap(after, records);
+  TRIBUTARY_TRY(stop_at_newer(records));
   auto batch = make_batch(after, std::move(records));
   if (!batch.empty()) received_ = {batch.spans.front().last};
   return batch;

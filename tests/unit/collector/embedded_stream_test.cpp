@@ -72,16 +72,39 @@ TEST_CASE("a record that is no envelope is received as damaged, with its bytes")
   const auto options = small_stream(directory.path());
   {
     const auto log = open_records(options);
-    REQUIRE(log->append(as_bytes("\x7fno envelope")).has_value());
+    REQUIRE(log->append(as_bytes("\x01no envelope")).has_value());
     REQUIRE(log->commit().has_value());
   }
   const auto stream = open_stream(options);
   const auto consumer = stream->make_consumer();
   const auto batches = receive(*consumer, 1);
   REQUIRE(batches.front().entries.front().damaged);
-  REQUIRE(batches.front().entries.front().envelope.event == "\x7fno envelope");
+  REQUIRE(batches.front().entries.front().envelope.event == "\x01no envelope");
   settle(*consumer, batches, Outcome::Verdict::rejected);
   REQUIRE(balanced_account(*stream).totals.rejected == 1);
+}
+
+TEST_CASE("a record of a newer program is neither received nor settled, nor what comes behind it") {
+  const TemporaryDirectory directory;
+  const auto options = small_stream(directory.path());
+  {
+    const auto log = open_records(options);
+    Bytes known;
+    encode(record("known").envelope, known);
+    REQUIRE(log->append(known).has_value());
+    REQUIRE(log->append(as_bytes("\x02of tomorrow")).has_value());
+    REQUIRE(log->append(known).has_value());
+    REQUIRE(log->commit().has_value());
+  }
+  const auto stream = open_stream(options);
+  const auto consumer = stream->make_consumer();
+  const auto batches = receive(*consumer, 1);
+  REQUIRE(batches.front().entries.size() == 1);
+  settle(*consumer, batches, Outcome::Verdict::stored);
+  const auto next = consumer->receive({}, std::chrono::milliseconds(0));
+  REQUIRE_FALSE(next);
+  REQUIRE(next.error() == errc::unknown_version);
+  REQUIRE(balanced_account(*stream).lag == 2);
 }
 
 TEST_CASE("a dead letter that is no envelope is listed as damaged, with its bytes") {
@@ -89,7 +112,7 @@ TEST_CASE("a dead letter that is no envelope is listed as damaged, with its byte
   const auto options = small_stream(directory.path());
   {
     const auto log = open_dead_letters(options);
-    REQUIRE(log->append(as_bytes("\x7fno envelope")).has_value());
+    REQUIRE(log->append(as_bytes("\x01no envelope")).has_value());
     REQUIRE(log->commit().has_value());
   }
   const auto stream = open_stream(options);
@@ -97,7 +120,7 @@ TEST_CASE("a dead letter that is no envelope is listed as damaged, with its byte
   REQUIRE(listed.has_value());
   REQUIRE(listed->size() == 1);
   REQUIRE(listed->front().reason == "damaged");
-  REQUIRE(listed->front().event == "\x7fno envelope");
+  REQUIRE(listed->front().event == "\x01no envelope");
 }
 
 TEST_CASE("what is released ahead of the cursor's prefix is not received again") {
