@@ -10,9 +10,7 @@
 
 // A member that is only touched while `mutex` is held.
 #define TRIBUTARY_GUARDED_BY(mutex) TRIBUTARY_THREAD_SAFETY(guarded_by(mutex))
-// A function (or a lambda) that is only called while `mutex` is held …
+// A function (or a lambda) that is only called while `mutex` is held.
 #define TRIBUTARY_REQUIRES(mutex) TRIBUTARY_THREAD_SAFETY(requires_capability(mutex))
-// … or while it is not, because it takes it.
-#define TRIBUTARY_EXCLUDES(mutex) TRIBUTARY_THREAD_SAFETY(locks_excluded(mutex))
 // For a function whose locking the analysis can't follow; the comment beside it says why.
 #define TRIBUTARY_NO_THREAD_SAFETY_ANALYSIS TRIBUTARY_THREAD_SAFETY(no_thread_safety_analysis)
