@@ -31,14 +31,6 @@ constexpr std::array kVariants{
             .failures = true},
 };
 
-LogOptions options_of(const Variant& variant) {
-  auto options = small_log(kCursors);
-  options.segment_size = 1024;
-  options.size_max = variant.size_max;
-  options.when_full = variant.when_full;
-  return options;
-}
-
 // One life of the program, until the power goes or the script ends.
 class Life {
  public:
@@ -46,7 +38,7 @@ class Life {
       : files_(files), truth_(truth), variant_(variant), random_(seed) {}
 
   void run(int steps) {
-    auto opened = Log::open(files_, options_of(variant_));
+    auto opened = Log::open(files_, small_segments(variant_.when_full, variant_.size_max));
     if (!opened) {
       REQUIRE(files_.crashed());
       return;
@@ -79,12 +71,12 @@ bool leaves_whole_records(Crash crash) { return crash == Crash::process || crash
 // After `crash`: the log is as promised, stays so when the power goes at once, and goes on.
 void check_all(MemoryFileSystem& files, Truth truth, const Variant& variant, bool no_damage,
                std::mt19937_64& random) {
-  check(files, truth, options_of(variant), no_damage);
+  check(files, truth, small_segments(variant.when_full, variant.size_max), no_damage);
   files.restart(Crash::drop, random);
-  check(files, truth, options_of(variant), no_damage);
+  check(files, truth, small_segments(variant.when_full, variant.size_max), no_damage);
   Life(files, truth, variant, random()).run(3);
   files.restart(Crash::drop, random);
-  check(files, truth, options_of(variant), no_damage);
+  check(files, truth, small_segments(variant.when_full, variant.size_max), no_damage);
 }
 
 }  // namespace
@@ -112,7 +104,8 @@ TEST_CASE("what was committed is readable after a crash at any point, and nothin
         for (auto again = random() % 3; crashed_again; again += 1 + random() % 5, ++crashes) {
           const auto recovering = stopped->clone();
           recovering->crash_after(again);
-          const auto opened = Log::open(*recovering, options_of(variant));
+          const auto opened =
+              Log::open(*recovering, small_segments(variant.when_full, variant.size_max));
           crashed_again = recovering->crashed();
           const auto second = crashed_again ? kCrashes[random() % kCrashes.size()] : Crash::process;
           CAPTURE(again, static_cast<int>(second));

@@ -41,14 +41,6 @@ constexpr std::array kVariants{
             .opens_again = true},
 };
 
-LogOptions options_of(const Variant& variant) {
-  auto options = small_log(kCursors);
-  options.segment_size = 1024;
-  options.size_max = variant.size_max;
-  options.when_full = variant.when_full;
-  return options;
-}
-
 // A program at work on a disk that fails some time.
 class Program {
  public:
@@ -92,7 +84,7 @@ class Program {
     log_.reset();
     for (std::uint64_t tries = 0; !log_; ++tries) {
       REQUIRE(tries <= variant_.failing);
-      auto opened = Log::open(files_, options_of(variant_));
+      auto opened = Log::open(files_, small_segments(variant_.when_full, variant_.size_max));
       if (opened) {
         log_ = std::move(*opened);
       } else {
@@ -134,7 +126,7 @@ TEST_CASE("whatever call of the disk fails, what was committed stays and the log
         stopped->restart(Crash::drop, random);
         for (auto* disk : {&files, stopped.get()}) {
           auto known = truth;
-          check(*disk, known, options_of(variant), true);
+          check(*disk, known, small_segments(variant.when_full, variant.size_max), true);
         }
       }
     }

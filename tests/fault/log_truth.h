@@ -14,6 +14,15 @@ namespace tributary::test {
 
 inline const std::vector<std::string> kCursors{"fast", "slow"};
 
+// Of a log whose segments fill after a few records.
+inline LogOptions small_segments(WhenFull when_full, std::uint64_t size_max) {
+  auto options = small_log(kCursors);
+  options.segment_size = 1024;
+  options.size_max = size_max;
+  options.when_full = when_full;
+  return options;
+}
+
 // Of one cursor: each call of release() is numbered, saves its number, and leads to one set of
 // released sequences.
 struct CursorTruth {
