@@ -1,6 +1,7 @@
 """A program that a test starts, watches and ends, by its process id."""
 
 import ctypes
+import os
 import random
 import signal
 import socket
@@ -90,8 +91,9 @@ class Process:
             self._process.wait()
 
     def suspend(self):
-        """SIGSTOP: it is there and says nothing, until resume()."""
+        """SIGSTOP: it is there and says nothing, until resume(). Returns once all its threads have stopped."""
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self):
         self._process.send_signal(signal.SIGCONT)
