@@ -142,18 +142,21 @@ Result<void> Agent::open_sensors() {
 
 Result<void> Agent::serve() {
   http_ = std::make_unique<HttpServer>(http_options(config_.listen));
-  http_->route("GET", "/health", [this](const HttpRequest&, HttpResponder responder) {
-    responder.respond(health_response(health_));
-  });
-  http_->route("GET", "/health/live", [](const HttpRequest&, HttpResponder responder) {
-    responder.respond({.status = 200, .body = R"({"status": "up"})", .headers = {}});
-  });
-  http_->route("GET", "/metrics", [this](const HttpRequest&, HttpResponder responder) {
-    responder.respond({.status = 200,
-                       .content_type = "text/plain; version=0.0.4",
-                       .body = metrics_.text(),
-                       .headers = {}});
-  });
+  http_->route({.method = "GET", .pattern = "/health"},
+               [this](const HttpRequest&, HttpResponder responder) {
+                 responder.respond(health_response(health_));
+               });
+  http_->route({.method = "GET", .pattern = "/health/live"},
+               [](const HttpRequest&, HttpResponder responder) {
+                 responder.respond({.status = 200, .body = R"({"status": "up"})", .headers = {}});
+               });
+  http_->route({.method = "GET", .pattern = "/metrics"},
+               [this](const HttpRequest&, HttpResponder responder) {
+                 responder.respond({.status = 200,
+                                    .content_type = "text/plain; version=0.0.4",
+                                    .body = metrics_.text(),
+                                    .headers = {}});
+               });
   register_buffer_routes(*http_, buffers_);
   if (config_.listen.empty()) return {};
   return http_->start();

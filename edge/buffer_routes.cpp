@@ -113,13 +113,12 @@ void export_events(const HttpRequest& request, HttpResponder responder, const Bu
 }  // namespace
 
 void register_buffer_routes(HttpServer& server, const Buffers& buffers) {
-  server.blocking_route("GET", "/buffer",
-                        [&buffers](const HttpRequest& request) { return show(request, buffers); });
-  server.blocking_route(
-      "GET", "/buffer/export",
-      HttpHandler([&buffers](const HttpRequest& request, HttpResponder responder) {
-        export_events(request, std::move(responder), buffers);
-      }));
+  server.route({.method = "GET", .pattern = "/buffer", .runs = HttpRoute::Runs::on_worker},
+               [&buffers](const HttpRequest& request) { return show(request, buffers); });
+  server.route({.method = "GET", .pattern = "/buffer/export", .runs = HttpRoute::Runs::on_worker},
+               HttpHandler([&buffers](const HttpRequest& request, HttpResponder responder) {
+                 export_events(request, std::move(responder), buffers);
+               }));
 }
 
 std::string buffers_json(const Buffers& buffers) {

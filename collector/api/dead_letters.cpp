@@ -225,11 +225,11 @@ DeadLetterApi::DeadLetterApi(HttpServer& server, std::span<Pipeline* const> pipe
                              Stream& unrouted, const TopicMap& topics, const Clock& clock)
     : impl_(std::make_shared<Impl>(pipelines, unrouted, topics, clock)) {
   for (const std::string suffix : {"", "/{pipeline}"}) {
-    server.blocking_route(
-        "GET", "/dead-letters" + suffix,
+    server.route(
+        {.method = "GET", .pattern = "/dead-letters" + suffix, .runs = HttpRoute::Runs::on_worker},
         [impl = impl_](const HttpRequest& request) { return impl->list_letters(request); });
   }
-  server.route("POST", "/dead-letters/{pipeline}/replay",
+  server.route({.method = "POST", .pattern = "/dead-letters/{pipeline}/replay"},
                [impl = impl_](const HttpRequest& request, HttpResponder responder) {
                  impl->begin_replay(request, std::move(responder));
                });

@@ -37,28 +37,33 @@ void register_operations(HttpServer& server, std::span<Pipeline* const> pipeline
                          const Health& health, const Metrics& metrics) {
   const std::vector<Pipeline*> all(pipelines.begin(), pipelines.end());
   for (const std::string suffix : {"", "/{pipeline}"}) {
-    server.status_route("GET", "/account" + suffix,
-                        [all](HttpRequest request) { return account(request, all); });
+    server.route({.method = "GET",
+                  .pattern = "/account" + suffix,
+                  .runs = HttpRoute::Runs::on_status_thread},
+                 [all](HttpRequest request) { return account(request, all); });
   }
-  server.status_route("GET", "/health", [&health](HttpRequest) {
-    const auto report = health.report();
-    return HttpResponse{.status = report.up ? 200 : 503,
-                        .content_type = "application/json",
-                        .body = report.json(),
-                        .headers = {}};
-  });
-  server.route("GET", "/health/live", [](HttpRequest, HttpResponder responder) {
-    responder.respond({.status = 200,
-                       .content_type = "application/json",
-                       .body = R"({"status":"up"})",
-                       .headers = {}});
-  });
-  server.status_route("GET", "/metrics", [&metrics](HttpRequest) {
-    return HttpResponse{.status = 200,
-                        .content_type = "text/plain; version=0.0.4; charset=utf-8",
-                        .body = metrics.text(),
-                        .headers = {}};
-  });
+  server.route({.method = "GET", .pattern = "/health", .runs = HttpRoute::Runs::on_status_thread},
+               [&health](HttpRequest) {
+                 const auto report = health.report();
+                 return HttpResponse{.status = report.up ? 200 : 503,
+                                     .content_type = "application/json",
+                                     .body = report.json(),
+                                     .headers = {}};
+               });
+  server.route({.method = "GET", .pattern = "/health/live"},
+               [](HttpRequest, HttpResponder responder) {
+                 responder.respond({.status = 200,
+                                    .content_type = "application/json",
+                                    .body = R"({"status":"up"})",
+                                    .headers = {}});
+               });
+  server.route({.method = "GET", .pattern = "/metrics", .runs = HttpRoute::Runs::on_status_thread},
+               [&metrics](HttpRequest) {
+                 return HttpResponse{.status = 200,
+                                     .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                     .body = metrics.text(),
+                                     .headers = {}};
+               });
 }
 
 }  // namespace tributary::collector

@@ -89,8 +89,8 @@ class HttpIngestThread final : public HttpIngest {
     const auto handler = [this](HttpRequest request, HttpResponder responder) {
       accept(std::move(request), std::move(responder));
     };
-    server.route("POST", "/ingest", handler);
-    server.route("POST", "/ingest/{pipeline}", handler);
+    server.route({.method = "POST", .pattern = "/ingest"}, HttpHandler(handler));
+    server.route({.method = "POST", .pattern = "/ingest/{pipeline}"}, HttpHandler(handler));
     thread_ = Thread("http-ingest", [this](const std::stop_token& stop) { run(stop); });
   }
 

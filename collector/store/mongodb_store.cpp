@@ -61,6 +61,13 @@ class MongodbStore final : public Store {
     return page;
   }
 
+  Result<Buckets> aggregate(const AggregateQuery& /*query*/) override {
+    return fail(errc::unsupported, "aggregates are not there yet");
+  }
+  Result<SeriesPage> series(const SeriesQuery& /*query*/) override {
+    return fail(errc::unsupported, "series are not there yet");
+  }
+
   HealthCheck health() const override {
     {
       const MutexLock lock(mutex_);

@@ -72,6 +72,13 @@ class SqliteStore final : public Store {
 
   Result<Page> query(const Query& query) override { return readers_.query(query); }
 
+  Result<Buckets> aggregate(const AggregateQuery& /*query*/) override {
+    return fail(errc::unsupported, "aggregates are not there yet");
+  }
+  Result<SeriesPage> series(const SeriesQuery& /*query*/) override {
+    return fail(errc::unsupported, "series are not there yet");
+  }
+
   HealthCheck health() const override {
     {
       const MutexLock lock(mutex_);

@@ -66,27 +66,23 @@ Error cannot_listen(const std::string& address, const asio::error_code& ec) {
 
 class HttpServer::Impl {
  public:
-  enum class Runs { at_once, on_a_worker, on_the_status_worker };
-
   explicit Impl(HttpServerOptions options) : options_(std::move(options)) {}
   ~Impl() { stop(std::chrono::seconds(5)); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  void route(std::string method, std::string_view pattern, HttpHandler handler, Runs runs) {
+  void route(HttpRoute route, HttpHandler handler) {
     CHECK(threads_.empty());
-    router_.add(std::move(method), pattern);
-    routes_.push_back({std::move(handler), runs});
+    router_.add(route.method, route.pattern);
+    routes_.push_back(std::move(route));
+    handlers_.push_back(std::move(handler));
   }
+  [[nodiscard]] std::span<const HttpRoute> routes() const { return routes_; }
   Result<void> start();
   [[nodiscard]] std::vector<std::string> addresses() const;
   void stop(std::chrono::milliseconds time);
 
  private:
-  struct Route {
-    HttpHandler handler;
-    Runs runs;
-  };
   // An address listened on; everything about it happens on its strand.
   struct Listener {
     explicit Listener(asio::io_context& context)
@@ -100,14 +96,15 @@ class HttpServer::Impl {
   void accept_next(Listener& listener);
   void admit(http::Socket socket);
   void handle(http::Arrived arrived);
-  void run_route(const Route& route, HttpRequest request, HttpResponder responder) const;
+  void run(const HttpHandler& handler, HttpRequest request, HttpResponder responder) const;
   void report(const std::string& what) const {
     if (options_.on_error) options_.on_error(what);
   }
 
   const HttpServerOptions options_;
   Router router_;
-  std::vector<Route> routes_;
+  std::vector<HttpRoute> routes_;
+  std::vector<HttpHandler> handlers_;  // of each route
   // What holds sockets is declared after the context, so that it goes before it.
   std::unique_ptr<asio::io_context> context_;
   std::vector<std::unique_ptr<Listener>> listeners_;
@@ -249,16 +246,17 @@ void HttpServer::Impl::handle(http::Arrived arrived) {
   request.query = std::move(target->query);
   request.body = std::move(arrived.body);
   request.headers = std::move(arrived.headers);
-  const Route& route = routes_[*match.route];
-  if (route.runs == Runs::at_once)
-    return run_route(route, std::move(request), std::move(responder));
+  const HttpRoute& route = routes_[*match.route];
+  const HttpHandler& handler = handlers_[*match.route];
+  if (route.runs == HttpRoute::Runs::on_io_thread)
+    return run(handler, std::move(request), std::move(responder));
 
   // A job that isn't taken stays here, and with it the responder.
   auto shared = std::make_shared<HttpResponder>(std::move(responder));
-  WorkerPool::Job job = [this, &route, shared, request = std::move(request)]() mutable {
-    run_route(route, std::move(request), std::move(*shared));
+  WorkerPool::Job job = [this, &handler, shared, request = std::move(request)]() mutable {
+    run(handler, std::move(request), std::move(*shared));
   };
-  auto& workers = route.runs == Runs::on_a_worker ? *workers_ : *status_worker_;
+  auto& workers = route.runs == HttpRoute::Runs::on_worker ? *workers_ : *status_worker_;
   if (!workers.try_push(std::move(job))) {
     auto busy = problem(503, "too many requests are waiting: try again in a moment");
     busy.headers.emplace_back("Retry-After", "1");
@@ -266,11 +264,11 @@ void HttpServer::Impl::handle(http::Arrived arrived) {
   }
 }
 
-void HttpServer::Impl::run_route(const Route& route, HttpRequest request,
-                                 HttpResponder responder) const {
+void HttpServer::Impl::run(const HttpHandler& handler, HttpRequest request,
+                           HttpResponder responder) const {
   const std::string what = request.method + ' ' + request.path;
   try {
-    route.handler(std::move(request), std::move(responder));
+    handler(std::move(request), std::move(responder));
   } catch (const std::exception& error) {
     report(what + " failed: " + error.what());
   } catch (...) {
@@ -307,34 +305,18 @@ HttpServer::HttpServer(HttpServerOptions options)
     : impl_(std::make_unique<Impl>(std::move(options))) {}
 HttpServer::~HttpServer() = default;
 
-void HttpServer::route(std::string method, std::string_view pattern, HttpHandler handler) {
-  impl_->route(std::move(method), pattern, std::move(handler), Impl::Runs::at_once);
+void HttpServer::route(HttpRoute route, HttpHandler handler) {
+  impl_->route(std::move(route), std::move(handler));
 }
 
-void HttpServer::blocking_route(std::string method, std::string_view pattern, HttpHandler handler) {
-  impl_->route(std::move(method), pattern, std::move(handler), Impl::Runs::on_a_worker);
+void HttpServer::route(HttpRoute route, std::function<HttpResponse(HttpRequest)> handler) {
+  impl_->route(std::move(route),
+               [handler = std::move(handler)](HttpRequest request, HttpResponder responder) {
+                 responder.respond(handler(std::move(request)));
+               });
 }
 
-namespace {
-
-HttpHandler answering(std::function<HttpResponse(HttpRequest)> handler) {
-  return [handler = std::move(handler)](HttpRequest request, HttpResponder responder) {
-    responder.respond(handler(std::move(request)));
-  };
-}
-
-}  // namespace
-
-void HttpServer::blocking_route(std::string method, std::string_view pattern,
-                                std::function<HttpResponse(HttpRequest)> handler) {
-  impl_->route(std::move(method), pattern, answering(std::move(handler)), Impl::Runs::on_a_worker);
-}
-
-void HttpServer::status_route(std::string method, std::string_view pattern,
-                              std::function<HttpResponse(HttpRequest)> handler) {
-  impl_->route(std::move(method), pattern, answering(std::move(handler)),
-               Impl::Runs::on_the_status_worker);
-}
+std::span<const HttpRoute> HttpServer::routes() const { return impl_->routes(); }
 
 Result<void> HttpServer::start() { return impl_->start(); }
 std::vector<std::string> HttpServer::addresses() const { return impl_->addresses(); }

@@ -6,12 +6,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "shared/base/result.h"
+#include "shared/http/route.h"
 
 namespace tributary {
 
@@ -90,7 +92,6 @@ class HttpResponder {
   std::shared_ptr<State> state_;
 };
 
-// Called on one of the server's I/O threads: it must not block, but hand the responder on.
 using HttpHandler = std::function<void(HttpRequest, HttpResponder)>;
 
 struct HttpServerOptions {
@@ -119,17 +120,12 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // "/ingest/{pipeline}": a part in braces matches one segment. Before start() only.
-  void route(std::string method, std::string_view pattern, HttpHandler handler);
-  // The same for a handler that may block: it runs on a worker thread. When too many requests wait
-  // for one, the answer is 503.
-  void blocking_route(std::string method, std::string_view pattern,
-                      std::function<HttpResponse(HttpRequest)> handler);
-  void blocking_route(std::string method, std::string_view pattern, HttpHandler handler);
-  // The same for what must be answered while every worker is busy (health, metrics), and soon: it
-  // has one thread of its own.
-  void status_route(std::string method, std::string_view pattern,
-                    std::function<HttpResponse(HttpRequest)> handler);
+  // Before start() only.
+  void route(HttpRoute route, HttpHandler handler);
+  // For a handler that answers at once.
+  void route(HttpRoute route, std::function<HttpResponse(HttpRequest)> handler);
+  // All that there are, in the order in which they were added.
+  [[nodiscard]] std::span<const HttpRoute> routes() const;
 
   // Listens on every address or on none. Errors say the address and what to do ("cannot listen on
   // 127.0.0.1:8000, which is in use by another program (choose another with http.listen)"); their

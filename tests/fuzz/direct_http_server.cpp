@@ -65,6 +65,7 @@ bool HttpFeed::send(std::string) { return state_ == nullptr; }
 class HttpServer::Impl {
  public:
   Router router;
+  std::vector<HttpRoute> routes;
   std::vector<HttpHandler> handlers;
 };
 
@@ -73,12 +74,6 @@ namespace {
 // So that request() finds the routes of a server.
 std::map<const HttpServer*, std::pair<const Router*, const std::vector<HttpHandler>*>> servers;
 
-HttpHandler answering(std::function<HttpResponse(HttpRequest)> handler) {
-  return [handler = std::move(handler)](HttpRequest request, HttpResponder responder) {
-    responder.respond(handler(std::move(request)));
-  };
-}
-
 }  // namespace
 
 HttpServer::HttpServer(HttpServerOptions) : impl_(std::make_unique<Impl>()) {
@@ -86,21 +81,18 @@ HttpServer::HttpServer(HttpServerOptions) : impl_(std::make_unique<Impl>()) {
 }
 HttpServer::~HttpServer() { servers.erase(this); }
 
-void HttpServer::route(std::string method, std::string_view pattern, HttpHandler handler) {
-  impl_->router.add(std::move(method), pattern);
+void HttpServer::route(HttpRoute route, HttpHandler handler) {
+  impl_->router.add(route.method, route.pattern);
+  impl_->routes.push_back(std::move(route));
   impl_->handlers.push_back(std::move(handler));
 }
-void HttpServer::blocking_route(std::string method, std::string_view pattern, HttpHandler handler) {
-  route(std::move(method), pattern, std::move(handler));
+void HttpServer::route(HttpRoute route, std::function<HttpResponse(HttpRequest)> handler) {
+  this->route(std::move(route),
+              [handler = std::move(handler)](HttpRequest request, HttpResponder responder) {
+                responder.respond(handler(std::move(request)));
+              });
 }
-void HttpServer::blocking_route(std::string method, std::string_view pattern,
-                                std::function<HttpResponse(HttpRequest)> handler) {
-  route(std::move(method), pattern, answering(std::move(handler)));
-}
-void HttpServer::status_route(std::string method, std::string_view pattern,
-                              std::function<HttpResponse(HttpRequest)> handler) {
-  route(std::move(method), pattern, answering(std::move(handler)));
-}
+std::span<const HttpRoute> HttpServer::routes() const { return impl_->routes; }
 
 HttpResponse fuzz::request(HttpServer& server, const std::string& method, std::string_view target,
                            std::vector<std::pair<std::string, std::string>> headers,

@@ -57,4 +57,12 @@ Result<collector::Page> SimulatedStore::query(const collector::Query& /*query*/)
   return fail(errc::unavailable, "nobody asks");
 }
 
+Result<collector::Buckets> SimulatedStore::aggregate(const collector::AggregateQuery& /*query*/) {
+  return fail(errc::unavailable, "nobody asks");
+}
+
+Result<collector::SeriesPage> SimulatedStore::series(const collector::SeriesQuery& /*query*/) {
+  return fail(errc::unavailable, "nobody asks");
+}
+
 }  // namespace tributary::simulation

@@ -41,6 +41,8 @@ class SimulatedStore final : public collector::Store {
 
   std::vector<collector::Outcome> write(std::span<const Event> events) override;
   Result<collector::Page> query(const collector::Query& query) override;
+  Result<collector::Buckets> aggregate(const collector::AggregateQuery& query) override;
+  Result<collector::SeriesPage> series(const collector::SeriesQuery& query) override;
   HealthCheck health() const override { return {.up = !database_.down, .detail = ""}; }
 
  private:

@@ -30,6 +30,8 @@ class ScriptedStore final : public Store {
     return outcomes;
   }
   Result<Page> query(const Query&) override { return Page{}; }
+  Result<Buckets> aggregate(const AggregateQuery& /*query*/) override { return Buckets{}; }
+  Result<SeriesPage> series(const SeriesQuery& /*query*/) override { return SeriesPage{}; }
   HealthCheck health() const override { return {}; }
 
   // Asked about each event; without an answer the store behaves well.

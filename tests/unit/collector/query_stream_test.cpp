@@ -25,6 +25,8 @@ class ScriptedStore final : public Store {
     queries_.push_back(query);
     return script_(query, queries_.size() - 1);
   }
+  Result<Buckets> aggregate(const AggregateQuery& /*query*/) override { return Buckets{}; }
+  Result<SeriesPage> series(const SeriesQuery& /*query*/) override { return SeriesPage{}; }
   HealthCheck health() const override { return {}; }
 
   std::vector<Query> queries() {

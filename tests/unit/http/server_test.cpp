@@ -28,13 +28,15 @@ HttpResponse text(std::string body) { return {200, "text/plain", std::move(body)
 // A server with a route that answers with what it was asked.
 struct Echo {
   explicit Echo(HttpServerOptions options = any_port()) : server(std::move(options)) {
-    server.route("GET", "/echo/{name}", [](HttpRequest request, HttpResponder responder) {
-      responder.respond(
-          text(request.captured["name"] + '|' + std::string(request.parameter("q").value_or("-"))));
-    });
-    server.route("POST", "/size", [](HttpRequest request, HttpResponder responder) {
-      responder.respond(text(std::to_string(request.body.size())));
-    });
+    server.route({.method = "GET", .pattern = "/echo/{name}"},
+                 [](HttpRequest request, HttpResponder responder) {
+                   responder.respond(text(request.captured["name"] + '|' +
+                                          std::string(request.parameter("q").value_or("-"))));
+                 });
+    server.route({.method = "POST", .pattern = "/size"},
+                 [](HttpRequest request, HttpResponder responder) {
+                   responder.respond(text(std::to_string(request.body.size())));
+                 });
   }
   std::string start() {
     REQUIRE(server.start());
@@ -90,7 +92,7 @@ TEST_CASE("HEAD gives the header of GET without the body") {
 
 TEST_CASE("header names are found in any case") {
   HttpServer server(any_port());
-  server.route("GET", "/", [](HttpRequest request, HttpResponder responder) {
+  server.route({.method = "GET", .pattern = "/"}, [](HttpRequest request, HttpResponder responder) {
     responder.respond(text(std::string(request.header("AUTHORIZATION").value_or("none"))));
   });
   REQUIRE(server.start());
@@ -101,7 +103,7 @@ TEST_CASE("header names are found in any case") {
 
 TEST_CASE("a line break in a header's value can't begin a header of its own") {
   HttpServer server(any_port());
-  server.route("GET", "/", [](HttpRequest, HttpResponder responder) {
+  server.route({.method = "GET", .pattern = "/"}, [](HttpRequest, HttpResponder responder) {
     auto response = text("x");
     response.headers.emplace_back("X-Name", "a\r\nX-Evil: b");
     responder.respond(std::move(response));
@@ -180,9 +182,9 @@ TEST_CASE("bodies that are too many in sum are a 503 problem, and their memory i
   options.bodies_size_max = 1500;
   HttpServer server(options);
   std::promise<HttpResponder> held;
-  server.route("POST", "/hold",
+  server.route({.method = "POST", .pattern = "/hold"},
                [&](HttpRequest, HttpResponder responder) { held.set_value(std::move(responder)); });
-  server.route("POST", "/size",
+  server.route({.method = "POST", .pattern = "/size"},
                [](HttpRequest, HttpResponder responder) { responder.respond(text("ok")); });
   REQUIRE(server.start());
   const auto address = server.addresses().front();
@@ -238,7 +240,7 @@ TEST_CASE("an endless header or address is refused") {
 TEST_CASE("an answer may come later, from another thread") {
   HttpServer server(any_port());
   std::jthread other;
-  server.route("GET", "/", [&](HttpRequest, HttpResponder responder) {
+  server.route({.method = "GET", .pattern = "/"}, [&](HttpRequest, HttpResponder responder) {
     other = std::jthread(
         [responder = std::move(responder)]() mutable { responder.respond(text("later")); });
   });
@@ -249,7 +251,7 @@ TEST_CASE("an answer may come later, from another thread") {
 
 TEST_CASE("a request that nobody answers is a 500 problem") {
   HttpServer server(any_port());
-  server.route("GET", "/", [](HttpRequest, HttpResponder) {});
+  server.route({.method = "GET", .pattern = "/"}, [](HttpRequest, HttpResponder) {});
   REQUIRE(server.start());
   require_problem(Client(server.addresses().front()).request("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
                   500);
@@ -260,9 +262,10 @@ TEST_CASE("a handler that throws is a 500 problem and a line to on_error") {
   std::string said;
   options.on_error = [&](std::string_view line) { said = line; };
   HttpServer server(options);
-  server.route("GET", "/", [](HttpRequest, HttpResponder) { throw std::runtime_error("broken"); });
-  server.blocking_route("GET", "/blocking",
-                        [](HttpRequest) -> HttpResponse { throw std::runtime_error("broken"); });
+  server.route({.method = "GET", .pattern = "/"},
+               [](HttpRequest, HttpResponder) { throw std::runtime_error("broken"); });
+  server.route({.method = "GET", .pattern = "/blocking", .runs = HttpRoute::Runs::on_worker},
+               [](HttpRequest) -> HttpResponse { throw std::runtime_error("broken"); });
   REQUIRE(server.start());
   Client client(server.addresses().front());
   require_problem(client.request("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 500);
@@ -278,14 +281,16 @@ TEST_CASE("a blocking handler doesn't hold up other requests, and too many of th
   std::promise<void> release;
   const auto released = release.get_future().share();
   std::atomic<int> begun{0};
-  server.blocking_route("GET", "/slow", [&](HttpRequest) {
-    ++begun;
-    released.wait();
-    return text("slow");
-  });
-  server.route("GET", "/fast",
+  server.route({.method = "GET", .pattern = "/slow", .runs = HttpRoute::Runs::on_worker},
+               [&](HttpRequest) {
+                 ++begun;
+                 released.wait();
+                 return text("slow");
+               });
+  server.route({.method = "GET", .pattern = "/fast"},
                [](HttpRequest, HttpResponder responder) { responder.respond(text("fast")); });
-  server.status_route("GET", "/status", [](HttpRequest) { return text("status"); });
+  server.route({.method = "GET", .pattern = "/status", .runs = HttpRoute::Runs::on_status_thread},
+               [](HttpRequest) { return text("status"); });
   REQUIRE(server.start());
   const auto address = server.addresses().front();
 
@@ -388,7 +393,7 @@ TEST_CASE("stopping waits for answers under way, and refuses new connections") {
   auto options = any_port();
   HttpServer server(options);
   std::promise<HttpResponder> held;
-  server.route("GET", "/",
+  server.route({.method = "GET", .pattern = "/"},
                [&](HttpRequest, HttpResponder responder) { held.set_value(std::move(responder)); });
   REQUIRE(server.start());
   Client client(server.addresses().front());
@@ -404,7 +409,7 @@ TEST_CASE("stopping waits for answers under way, and refuses new connections") {
 TEST_CASE("stopping doesn't wait for ever, and an answer after it goes nowhere") {
   HttpServer server(any_port());
   std::promise<HttpResponder> held;
-  server.route("GET", "/",
+  server.route({.method = "GET", .pattern = "/"},
                [&](HttpRequest, HttpResponder responder) { held.set_value(std::move(responder)); });
   REQUIRE(server.start());
   Client client(server.addresses().front());

@@ -21,9 +21,10 @@ const std::string kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 struct Streaming {
   explicit Streaming(std::function<std::function<std::optional<std::string>()>()> make)
       : server(options()) {
-    server.route("GET", "/", [make = std::move(make)](HttpRequest, HttpResponder responder) {
-      responder.stream(200, "text/plain", make());
-    });
+    server.route({.method = "GET", .pattern = "/"},
+                 [make = std::move(make)](HttpRequest, HttpResponder responder) {
+                   responder.stream(200, "text/plain", make());
+                 });
     REQUIRE(server.start());
     address = server.addresses().front();
   }
@@ -191,7 +192,8 @@ namespace {
 // A server that hands its feeds to the test.
 struct Feeding {
   explicit Feeding(std::size_t waiting_max) : server(Streaming::options()) {
-    server.route("GET", "/", [this, waiting_max](HttpRequest, HttpResponder responder) {
+    server.route({.method = "GET", .pattern = "/"}, [this, waiting_max](HttpRequest,
+                                                                        HttpResponder responder) {
       feeds.set_value(responder.feed(
           {200, "text/event-stream", {}, {{"Cache-Control", "no-cache"}}}, waiting_max));
     });
