@@ -5,6 +5,7 @@
 #include <map>
 
 #include "collector/api/dead_letters.h"
+#include "collector/api/docs.h"
 #include "collector/api/openapi.h"
 #include "collector/api/operations.h"
 #include "collector/api/query.h"
@@ -47,6 +48,7 @@ class RunningCollector final : public Collector {
       http_ingest_ = HttpIngest::start(config_.http, all_, server_, clock_, metrics_);
       TRIBUTARY_TRY(start_mqtt());
     }
+    register_docs(server_);
     register_openapi(server_, all_, false);
     return server_.start();
   }

@@ -88,12 +88,10 @@ HttpOperation ingest_operation() {
       .summary = "Takes events; the answer comes when they are durable",
       .description =
           "One event of `{pipeline}`, an array of them, or NDJSON. 202 says that all of them are "
-          "durable in the stream: they will be stored, each once, however often they are sent.",
-      .parameters =
-          {{.name = "invalid",
-            .description = "What becomes of records that are no valid events: refused with "
-                           "400, or put among the dead letters.",
-            .schema = R"({"type":"string","enum":["refuse","dead_letter"],"default":"refuse"})"}},
+          "durable in the stream: they will be stored, each once, however often they are sent. "
+          "Records "
+          "that are no valid events are refused with 400 and the others accepted; with "
+          "`?invalid=dead_letter` they go among the dead letters, and the answer is 202.",
       .body = {{.type = "application/json",
                 .schema = R"({"anyOf":[)" + event + R"(,{"type":"array","items":)" + event + "}]}"},
                {.type = "application/x-ndjson",
