@@ -161,6 +161,7 @@ class AggregateReader {
   }
 
   void name_columns() {
+    request_.rows.all_columns = true;
     auto& columns = request_.rows.columns;
     columns = {"start", "count"};
     for (const auto& name : request_.names) {

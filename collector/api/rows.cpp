@@ -32,14 +32,15 @@ HttpResponse json_page(const RowPage& page) {
 // Rows page after page, as the pieces of a stream.
 class Pieces {
  public:
-  Pieces(const RowsRequest& request, ReadRows read) : read_(std::move(read)), left_(request.limit) {
+  Pieces(const RowsRequest& request, ReadRows read)
+      : read_(std::move(read)), left_(request.limit), all_columns_(request.all_columns) {
     if (request.format == Format::csv) csv_.emplace(request.columns);
   }
 
   // The first page is read before the answer begins, so that what is wrong can still be said.
   Result<void> start() {
     TRIBUTARY_TRY(read_page());
-    if (csv_) head_ = csv_->header(page_.rows, !at_end_);
+    if (csv_) head_ = csv_->header(page_.rows, !at_end_ && !all_columns_);
     return {};
   }
 
@@ -79,6 +80,7 @@ class Pieces {
   ReadRows read_;
   std::optional<std::uint64_t> left_;
   std::optional<CsvWriter> csv_;
+  bool all_columns_;
   std::string head_;     // until it is given out
   RowPage page_;         // read, and not given out yet
   bool at_end_ = false;  // no page behind it

@@ -26,6 +26,7 @@ struct RowsRequest {
   Format format = Format::json;
   std::optional<std::uint64_t> limit{};
   std::vector<std::string> columns{};  // of csv, those that are known beforehand
+  bool all_columns = false;            // and there are no others
 };
 
 // Answers with rows: JSON is one page, {"data": [...], "next": cursor or null}; NDJSON and CSV are
