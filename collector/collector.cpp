@@ -6,6 +6,7 @@
 
 #include "collector/api/dead_letters.h"
 #include "collector/api/docs.h"
+#include "collector/api/live.h"
 #include "collector/api/openapi.h"
 #include "collector/api/operations.h"
 #include "collector/api/query.h"
@@ -45,6 +46,7 @@ class RunningCollector final : public Collector {
     register_operations(server_, all_, health_, metrics_);
     dead_letters_ = std::make_unique<DeadLetterApi>(server_, all_, *unrouted_, topics_, clock_);
     if (config_.ingest) {
+      live_ = std::make_unique<Live>(server_, all_, clock_, metrics_);
       http_ingest_ = HttpIngest::start(config_.http, all_, server_, clock_, metrics_);
       TRIBUTARY_TRY(start_mqtt());
     }
@@ -58,6 +60,7 @@ class RunningCollector final : public Collector {
     stopped_ = true;
     if (mqtt_ingest_) mqtt_ingest_->stop();
     if (dead_letters_) dead_letters_->stop();
+    if (live_) live_->stop();
     server_.stop();
     if (http_ingest_) http_ingest_->stop();
     const bool drained = drain(time);
@@ -185,6 +188,7 @@ class RunningCollector final : public Collector {
   std::unique_ptr<Stream> unrouted_;
   std::vector<std::unique_ptr<Pipeline>> pipelines_;
   std::vector<Pipeline*> all_;
+  std::unique_ptr<Live> live_;
   HttpServer server_;
   std::unique_ptr<DeadLetterApi> dead_letters_;
   std::unique_ptr<HttpIngest> http_ingest_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "collector/ingest/live_channel.h"
 #include "shared/base/check.h"
 
 namespace tributary::collector {
@@ -23,8 +24,10 @@ struct Pending {
 
 class Intake::Impl {
  public:
-  Impl(Stream& stream, std::string pipeline, std::optional<Schema> schema, const Clock& clock)
+  Impl(Stream& stream, std::string pipeline, std::optional<Schema> schema, LiveChannel* live,
+       const Clock& clock)
       : clock_(clock),
+        live_(live),
         pipeline_(std::move(pipeline)),
         schema_(schema ? schema->id() : ""),
         dead_letters_(stream.make_dead_letter_producer()) {
@@ -139,8 +142,13 @@ class Intake::Impl {
       const auto& slot = slots_[delivery.token];
       durable.push_back({.token = slot.token, .rejected_late = slot.rejected_late});
       if (slot.reason.empty()) --events_in_flight_;
+      if (slot.reason.empty() && live_ != nullptr && live_->is_wanted())
+        shown_.push_back(slot.record);
       free_.push_back(delivery.token);
     }
+    if (shown_.empty()) return;
+    live_->put(shown_);
+    shown_.clear();
   }
 
   void retry_failed() {
@@ -166,6 +174,7 @@ class Intake::Impl {
   }
 
   const Clock& clock_;
+  LiveChannel* const live_;
   const std::string pipeline_;
   const std::string schema_;
   std::optional<Codec> codec_;
@@ -175,13 +184,14 @@ class Intake::Impl {
   std::vector<std::size_t> free_;
   std::vector<std::size_t> failed_;
   std::size_t events_in_flight_ = 0;
+  std::vector<std::string_view> shown_;  // collect()'s, kept for its memory
 };
 
 Intake::Intake(Pipeline& pipeline, const Clock& clock)
     : impl_(std::make_unique<Impl>(*pipeline.stream, pipeline.config.name, pipeline.config.schema,
-                                   clock)) {}
+                                   pipeline.live, clock)) {}
 Intake::Intake(Stream& stream, const Clock& clock)
-    : impl_(std::make_unique<Impl>(stream, "", std::nullopt, clock)) {}
+    : impl_(std::make_unique<Impl>(stream, "", std::nullopt, nullptr, clock)) {}
 Intake::Intake(Intake&&) noexcept = default;
 Intake::~Intake() = default;
 
