@@ -137,7 +137,7 @@ class HttpIngestThread final : public HttpIngest {
     const auto& name = pipeline.config.name;
     const MetricLabels labels{{"pipeline", name}, {"source", "http"}};
     names_.emplace(name, doors_.size());
-    doors_.emplace_back(name, Intake(pipeline, clock_),
+    doors_.emplace_back(name, Intake(pipeline, clock_, &durable_seconds(metrics, labels)),
                         metrics.counter("tributary_collector_ingested_total",
                                         "Events taken into the stream", labels),
                         metrics.counter("tributary_collector_ingest_rejected_total",
