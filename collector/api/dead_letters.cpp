@@ -226,10 +226,13 @@ DeadLetterApi::DeadLetterApi(HttpServer& server, std::span<Pipeline* const> pipe
     : impl_(std::make_shared<Impl>(pipelines, unrouted, topics, clock)) {
   for (const std::string suffix : {"", "/{pipeline}"}) {
     server.route(
-        {.method = "GET", .pattern = "/dead-letters" + suffix, .runs = HttpRoute::Runs::on_worker},
+        {.method = "GET",
+         .pattern = "/dead-letters" + suffix,
+         .runs = HttpRoute::Runs::on_worker,
+         .scope = "admin"},
         [impl = impl_](const HttpRequest& request) { return impl->list_letters(request); });
   }
-  server.route({.method = "POST", .pattern = "/dead-letters/{pipeline}/replay"},
+  server.route({.method = "POST", .pattern = "/dead-letters/{pipeline}/replay", .scope = "admin"},
                [impl = impl_](const HttpRequest& request, HttpResponder responder) {
                  impl->begin_replay(request, std::move(responder));
                });

@@ -39,7 +39,8 @@ void register_operations(HttpServer& server, std::span<Pipeline* const> pipeline
   for (const std::string suffix : {"", "/{pipeline}"}) {
     server.route({.method = "GET",
                   .pattern = "/account" + suffix,
-                  .runs = HttpRoute::Runs::on_status_thread},
+                  .runs = HttpRoute::Runs::on_status_thread,
+                  .scope = "query"},
                  [all](HttpRequest request) { return account(request, all); });
   }
   server.route({.method = "GET", .pattern = "/health", .runs = HttpRoute::Runs::on_status_thread},
@@ -57,7 +58,10 @@ void register_operations(HttpServer& server, std::span<Pipeline* const> pipeline
                                     .body = R"({"status":"up"})",
                                     .headers = {}});
                });
-  server.route({.method = "GET", .pattern = "/metrics", .runs = HttpRoute::Runs::on_status_thread},
+  server.route({.method = "GET",
+                .pattern = "/metrics",
+                .runs = HttpRoute::Runs::on_status_thread,
+                .scope = "query"},
                [&metrics](HttpRequest) {
                  return HttpResponse{.status = 200,
                                      .content_type = "text/plain; version=0.0.4; charset=utf-8",

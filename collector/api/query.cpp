@@ -311,10 +311,11 @@ void answer(const HttpRequest& http, HttpResponder responder,
 void register_queries(HttpServer& server, std::span<Pipeline* const> pipelines) {
   const std::vector<Pipeline*> all(pipelines.begin(), pipelines.end());
   for (const auto* pattern : {"/data", "/data/{pipeline}"}) {
-    server.route({.method = "GET", .pattern = pattern, .runs = HttpRoute::Runs::on_worker},
-                 HttpHandler([all](const HttpRequest& request, HttpResponder responder) {
-                   answer(request, std::move(responder), all);
-                 }));
+    server.route(
+        {.method = "GET", .pattern = pattern, .runs = HttpRoute::Runs::on_worker, .scope = "query"},
+        HttpHandler([all](const HttpRequest& request, HttpResponder responder) {
+          answer(request, std::move(responder), all);
+        }));
   }
 }
 

@@ -89,8 +89,9 @@ class HttpIngestThread final : public HttpIngest {
     const auto handler = [this](HttpRequest request, HttpResponder responder) {
       accept(std::move(request), std::move(responder));
     };
-    server.route({.method = "POST", .pattern = "/ingest"}, HttpHandler(handler));
-    server.route({.method = "POST", .pattern = "/ingest/{pipeline}"}, HttpHandler(handler));
+    server.route({.method = "POST", .pattern = "/ingest", .scope = "ingest"}, HttpHandler(handler));
+    server.route({.method = "POST", .pattern = "/ingest/{pipeline}", .scope = "ingest"},
+                 HttpHandler(handler));
     thread_ = Thread("http-ingest", [this](const std::stop_token& stop) { run(stop); });
   }
 

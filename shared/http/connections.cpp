@@ -15,6 +15,7 @@ namespace tributary::http {
 namespace {
 
 constexpr std::size_t kFieldsMax = 100;
+constexpr std::uint32_t kHeaderMax = 32U << 10;  // all fields together
 constexpr std::size_t kReadBuffer = 16U << 10;
 constexpr std::size_t kPieceMax = 256U << 10;
 
@@ -47,6 +48,7 @@ class Logger {
     const std::string text = message();
     if (text.find("parser error HPE_") == std::string::npos) return;
     Socket* const socket = Socket::current();
+    if (socket != nullptr && socket->on_unreadable) socket->on_unreadable();
     if (socket != nullptr && !socket->refusal.empty()) {
       Socket::answer_at_shutdown(std::exchange(socket->refusal, {}));
     } else {
@@ -191,12 +193,14 @@ struct Connections::Engine {
   asio::io_context& context;
   std::shared_ptr<BodyBudget> bodies;
   std::shared_ptr<Settings> settings;
+  std::function<void(HttpRefusal)> on_refused;
   std::atomic<std::uint64_t> last_connection{0};
 };
 
 Connections::Connections(asio::io_context& context, const HttpServerOptions& options,
                          std::function<void(Arrived)> arrived)
     : waiting_(std::make_shared<Waiting>()) {
+  http_parser_set_max_header_size(kHeaderMax);
   auto settings = server_settings(options);
   settings.request_handler([waiting = waiting_,
                             arrived = std::move(arrived)](restinio::request_handle_t handle) {
@@ -204,6 +208,7 @@ Connections::Connections(asio::io_context& context, const HttpServerOptions& opt
     Arrived request;
     request.method = header.method().c_str();
     request.target = header.request_target();
+    request.client = handle->remote_endpoint().address().to_string();
     header.for_each_field(
         [&](const auto& field) { request.headers.emplace_back(field.name(), field.value()); });
     request.body = handle->body();
@@ -219,13 +224,17 @@ Connections::Connections(asio::io_context& context, const HttpServerOptions& opt
   const auto timers = settings.timer_factory()->create(context);
   engine_ = std::make_unique<Engine>(
       context, std::make_shared<BodyBudget>(options.bodies_size_max),
-      std::make_shared<Settings>(std::move(settings), parser_settings(), timers));
+      std::make_shared<Settings>(std::move(settings), parser_settings(), timers),
+      options.on_refused);
 }
 
 Connections::~Connections() = default;
 
 void Connections::start(Socket socket, const asio::ip::tcp::endpoint& peer) {
   socket.body = BodyClaim(engine_->bodies);
+  if (engine_->on_refused) {
+    socket.on_unreadable = [&tell = engine_->on_refused] { tell(HttpRefusal::unreadable); };
+  }
   const auto connection = std::make_shared<Connection>(
       ++engine_->last_connection, std::move(socket), engine_->settings, peer, Seat{nullptr});
   asio::post(connection->get_executor(), [connection] { connection->init(); });
