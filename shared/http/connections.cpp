@@ -71,8 +71,33 @@ restinio::impl::http_parser_ctx_t& context_of(http_parser* parser) {
   return *static_cast<restinio::impl::http_parser_ctx_t*>(parser->data);
 }
 
+// Makes the parser fail, with this answer.
+int refuse(const HttpResponse& answer) {
+  if (auto* const socket = Socket::current()) socket->refusal = whole_response(answer);
+  return -1;
+}
+
+// What the parser lets pass and another server may take for something else, such as a body's other
+// length (RFC 9112, 5.1 and 6.1). Null: nothing.
+const char* ambiguity(const http_parser& parser, const restinio::http_request_header_t& header) {
+  bool has_space = false;
+  bool has_coding = false;
+  header.for_each_field([&](const auto& field) {
+    has_space = has_space || field.name().find(' ') != std::string::npos;
+    has_coding = has_coding || field.field_id() == restinio::http_field::transfer_encoding;
+  });
+  if (has_space) return "the name of a header field has a space";
+  const bool is_chunked = (parser.flags & F_CHUNKED) != 0;
+  if (has_coding && (!is_chunked || parser.http_minor == 0))
+    return "the only Transfer-Encoding is chunked, of HTTP/1.1";
+  return nullptr;
+}
+
 int on_headers_complete(http_parser* parser) {
+  // The parser takes a request without a version for HTTP/0.9.
+  if (parser->http_major != 1) return refuse(problem(505, "this server speaks HTTP/1.1"));
   auto& header = context_of(parser).m_header;
+  if (const char* why = ambiguity(*parser, header)) return refuse(problem(400, why));
   header.http_major(parser->http_major);
   header.http_minor(parser->http_minor);
   // An offer of another protocol may be passed over (RFC 9110, 7.8); RESTinio would stop its clock.
@@ -93,8 +118,7 @@ int on_body(http_parser* parser, const char* at, std::size_t length) {
   if (socket != nullptr && !socket->body.grow(length)) {
     auto busy = problem(503, "too many large requests at once: try again in a moment");
     busy.headers.emplace_back("Retry-After", "1");
-    socket->refusal = whole_response(busy);
-    return -1;
+    return refuse(busy);
   }
   return restinio::impl::restinio_body_cb(parser, at, length);
 }

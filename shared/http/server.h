@@ -154,11 +154,11 @@ struct HttpServerOptions {
 };
 
 // An HTTP/1.1 server (RESTinio and Asio inside): one router, served on every address. Errors that
-// it answers by itself (400, 401, 403, 404, 405 with Allow, 413, 414, 431, 500, 503) are RFC 9457
-// problems. HEAD is answered by the GET route, without the body. `Expect: 100-continue` is answered
-// at once. A response's ETag that If-None-Match names makes it a 304. OPTIONS is answered where
-// cors_origins has any, else it is a 405 like other methods without a route. What a request is
-// called comes back in X-Request-Id.
+// it answers by itself (400, 401, 403, 404, 405 with Allow, 413, 414, 431, 500, 503,
+// 505) are RFC 9457 problems. HEAD is answered by the GET route, without the body. `Expect:
+// 100-continue` is answered at once. A response's ETag that If-None-Match names makes it a 304.
+// OPTIONS is answered where cors_origins has any, else it is a 405 like other methods without a
+// route. What a request is called comes back in X-Request-Id.
 class HttpServer {
  public:
   explicit HttpServer(HttpServerOptions options);
