@@ -160,34 +160,3 @@ def test_the_edge_asks_for_tokens_and_its_commands_have_one(site):
         done = subprocess.run([PROGRAMS / "tributary-edge", "buffer", *map(str, settings), *arguments], cwd=site.place,
                               env=edge.environment, timeout=30, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert done.returncode == status, done.stdout
-
-
-def test_each_answer_has_its_line_in_the_access_log(site):
-    collector = guarded_collector(site)
-    collector.get("/data/telemetry", bearer("reader") | {"X-Request-Id": "look-1"}, sensor_id="private")
-    collector.get("/nowhere" + "x" * 1000, {"X-Request-Id": "look-2"})
-
-    def lines():
-        found = {line["request_id"]: line for line in collector.log_lines() if line["component"] == "http" and "path" in line}
-        return found if {"look-1", "look-2"} <= found.keys() else None
-
-    found = wait_until(lines, 10, "both are in the log")
-    line = found["look-1"]
-    assert line["level"] == "info" and line["method"] == "GET" and line["status"] == 200
-    assert line["path"] == "/data/telemetry" and line["route"] == "/data/{pipeline}" and "private" not in str(line)
-    assert line["client"] == "127.0.0.1" and line["token"] == "reader" and line["bytes"] > 0 and line["duration_ms"] > 0
-    assert found["look-2"]["status"] == 404 and len(found["look-2"]["path"]) == 256 and found["look-2"]["route"] == ""
-
-
-def test_metrics_tell_how_long_each_route_takes(site):
-    collector = site.start_collector(**{"mqtt.url": "", "http.access_log": False})
-    for _ in range(3):
-        collector.get("/account/telemetry")
-    collector.get("/nowhere")
-    collector.get("/else")
-    name = "tributary_http_request_seconds"
-    assert collector.metric(name + "_count", route="/account/{pipeline}", method="GET", status="2xx") == 3
-    assert collector.metric(name + "_count", route="none", method="none", status="4xx") == 2
-    assert collector.metric("tributary_http_connections") >= 1, "that of the scrape itself"
-    assert ("tributary_http_refused_total", (("reason", "unreadable"),)) in collector.metrics()
-    assert not any("path" in line for line in collector.log_lines()), "access_log = false"
