@@ -1,10 +1,9 @@
 #include "shared/http/negotiation.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <array>
 
+#include "shared/http/ascii_case.h"
 #include "shared/http/cors.h"
 #include "shared/http/etag.h"
 #include "shared/http/request_id.h"
@@ -14,10 +13,6 @@ namespace {
 
 // What is smaller fits a packet anyway.
 constexpr std::size_t kGzipSizeMin = 1024;
-
-bool same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t";
@@ -35,7 +30,7 @@ std::string_view take(std::string_view& text, char separator) {
 
 // "q=0", "q=0.000"
 bool is_refusal(std::string_view parameter) {
-  if (!same(parameter.substr(0, 2), "q=")) return false;
+  if (!equal_in_any_case(parameter.substr(0, 2), "q=")) return false;
   return trimmed(parameter.substr(2)).find_first_not_of("0.") == std::string_view::npos;
 }
 
@@ -49,7 +44,7 @@ bool is_compressible(std::string_view content_type) {
 
 std::string* find(HttpResponse& response, std::string_view name) {
   const auto found = std::ranges::find_if(
-      response.headers, [&](const auto& field) { return same(field.first, name); });
+      response.headers, [&](const auto& field) { return equal_in_any_case(field.first, name); });
   return found == response.headers.end() ? nullptr : &found->second;
 }
 
@@ -85,7 +80,7 @@ bool accepts_gzip(std::string_view accept_encoding) {
     auto element = take(accept_encoding, ',');
     const auto coding = take(element, ';');
     const bool allowed = !is_refusal(trimmed(element));
-    if (same(coding, "gzip") || same(coding, "x-gzip")) return allowed;
+    if (equal_in_any_case(coding, "gzip") || equal_in_any_case(coding, "x-gzip")) return allowed;
     if (coding == "*") any = allowed;
   }
   return any;

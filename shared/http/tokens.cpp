@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "shared/http/ascii_case.h"
+
 namespace tributary {
 namespace {
 
@@ -101,11 +103,8 @@ std::expected<TokenList::Entry, std::string> parse_entry(
 std::optional<std::string_view> bearer_token(std::optional<std::string_view> authorization) {
   constexpr std::string_view kScheme = "bearer ";
   if (!authorization || authorization->size() < kScheme.size()) return std::nullopt;
-  const auto scheme = authorization->substr(0, kScheme.size());
-  const auto lower = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
-  if (!std::ranges::equal(scheme, kScheme, {}, lower)) return std::nullopt;
+  if (!http::equal_in_any_case(authorization->substr(0, kScheme.size()), kScheme))
+    return std::nullopt;
   auto token = authorization->substr(kScheme.size());
   token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
   return token.substr(0, token.find_last_not_of(kBlank) + 1);
