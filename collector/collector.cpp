@@ -17,6 +17,7 @@
 #include "collector/persister.h"
 #include "collector/pipeline.h"
 #include "shared/base/thread.h"
+#include "shared/front/observer.h"
 #include "shared/observe/logging.h"
 
 namespace tributary::collector {
@@ -30,13 +31,14 @@ constexpr auto kDrainLook = 20ms;
 class RunningCollector final : public Collector {
  public:
   RunningCollector(Config config, FileSystem& files, const Clock& clock)
-      : config_(std::move(config)), files_(files), clock_(clock), server_(config_.http.options) {}
+      : config_(std::move(config)), files_(files), clock_(clock), server_(observed()) {}
 
   ~RunningCollector() override { RunningCollector::stop(0ms); }
   RunningCollector(const RunningCollector&) = delete;
   RunningCollector& operator=(const RunningCollector&) = delete;
 
   Result<void> start() {
+    observe_connections(server_, metrics_);
     if (keeps_data()) TRIBUTARY_TRY(files_.make_directories(config_.data));
     TRIBUTARY_ASSIGN(unrouted_, open_unrouted_stream(config_, surroundings()));
     observe_unrouted();
@@ -51,7 +53,7 @@ class RunningCollector final : public Collector {
       TRIBUTARY_TRY(start_mqtt());
     }
     register_docs(server_);
-    register_openapi(server_, all_, false);
+    register_openapi(server_, all_, config_.http.options.tokens != nullptr);
     return server_.start();
   }
 
@@ -74,6 +76,12 @@ class RunningCollector final : public Collector {
   std::vector<std::string> addresses() const override { return server_.addresses(); }
 
  private:
+  HttpServerOptions observed() {
+    auto options = config_.http.options;
+    observe_http(options, config_.http.front, metrics_);
+    return options;
+  }
+
   Surroundings surroundings() { return {.files = files_, .clock = clock_, .metrics = metrics_}; }
 
   // Whether anything is kept in the directory `data`.

@@ -305,11 +305,13 @@ DeadLetterApi::DeadLetterApi(HttpServer& server, std::span<Pipeline* const> pipe
         {.method = "GET",
          .pattern = "/dead-letters" + suffix,
          .runs = HttpRoute::Runs::on_worker,
+         .scope = "admin",
          .operation = list_operation()},
         [impl = impl_](const HttpRequest& request) { return impl->list_letters(request); });
   }
   server.route({.method = "POST",
                 .pattern = "/dead-letters/{pipeline}/replay",
+                .scope = "admin",
                 .operation = replay_operation()},
                [impl = impl_](const HttpRequest& request, HttpResponder responder) {
                  impl->begin_replay(request, std::move(responder));

@@ -296,10 +296,11 @@ Live::Live(HttpServer& server, std::span<Pipeline* const> pipelines, const Clock
            Metrics& metrics)
     : impl_(std::make_unique<Impl>(pipelines, clock, metrics)) {
   for (const auto* pattern : {"/live", "/live/{pipeline}"}) {
-    server.route({.method = "GET", .pattern = pattern, .operation = live_operation()},
-                 [impl = impl_.get()](const HttpRequest& request, HttpResponder responder) {
-                   impl->join(request, std::move(responder));
-                 });
+    server.route(
+        {.method = "GET", .pattern = pattern, .scope = "query", .operation = live_operation()},
+        [impl = impl_.get()](const HttpRequest& request, HttpResponder responder) {
+          impl->join(request, std::move(responder));
+        });
   }
 }
 

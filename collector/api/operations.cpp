@@ -72,6 +72,7 @@ void register_operations(HttpServer& server, std::span<Pipeline* const> pipeline
     server.route({.method = "GET",
                   .pattern = "/account" + suffix,
                   .runs = on_status_thread,
+                  .scope = "query",
                   .operation = account_operation()},
                  [all](const HttpRequest& request) { return account(request, all); });
   }
@@ -97,6 +98,7 @@ void register_operations(HttpServer& server, std::span<Pipeline* const> pipeline
   server.route({.method = "GET",
                 .pattern = "/metrics",
                 .runs = on_status_thread,
+                .scope = "query",
                 .operation = {.id = "getMetrics",
                               .summary = "Metrics, as Prometheus text",
                               .answers = {{.status = 200,

@@ -19,6 +19,7 @@ void add(HttpServer& server, const std::vector<Pipeline*>& pipelines, const std:
         {.method = "GET",
          .pattern = path + suffix,
          .runs = HttpRoute::Runs::on_worker,
+         .scope = "query",
          .operation = operation},
         HttpHandler([pipelines, answer](const HttpRequest& request, HttpResponder responder) {
           const auto pipeline = find_pipeline(request, pipelines);

@@ -116,7 +116,10 @@ class HttpIngestThread final : public HttpIngest {
       accept(std::move(request), std::move(responder));
     };
     for (const auto* pattern : {"/ingest", "/ingest/{pipeline}"}) {
-      server.route({.method = "POST", .pattern = pattern, .operation = ingest_operation()},
+      server.route({.method = "POST",
+                    .pattern = pattern,
+                    .scope = "ingest",
+                    .operation = ingest_operation()},
                    HttpHandler(handler));
     }
     thread_ = Thread("http-ingest", [this](const std::stop_token& stop) { run(stop); });

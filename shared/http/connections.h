@@ -19,6 +19,7 @@ struct Arrived {
   std::uint64_t number = 0;
   std::string method;
   std::string target;
+  std::string client;  // its address
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   bool chunks_understood = true;  // the client speaks HTTP/1.1

@@ -5,6 +5,7 @@
 #include <asio.hpp>
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -86,6 +87,7 @@ class Socket : public asio::ip::tcp::socket {
 
   BodyClaim body;       // of the request being read
   std::string refusal;  // why it is refused, where the parser's error doesn't say it
+  std::function<void()> on_unreadable;  // told of a request that can't be read
 
  private:
   class Mark {
