@@ -3,6 +3,7 @@
 #include <string>
 
 #include "collector/web/assets.h"
+#include "shared/http/etag.h"
 #include "shared/http/problem.h"
 
 namespace tributary::collector {
@@ -20,7 +21,8 @@ HttpResponse answer(const std::string& name) {
           .body = std::string(asset->content),
           .headers = {{"Content-Security-Policy", kPolicy},
                       {"X-Content-Type-Options", "nosniff"},
-                      {"Cache-Control", "no-cache"}}};
+                      {"Cache-Control", "no-cache"},
+                      {"ETag", strong_etag(asset->content)}}};
 }
 
 HttpAnswer file_answer(std::string description) {

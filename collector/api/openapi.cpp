@@ -9,7 +9,7 @@
 #include "collector/api/describe.h"
 #include "shared/base/check.h"
 #include "shared/base/version.h"
-#include "shared/http/problem.h"
+#include "shared/http/etag.h"
 
 namespace tributary::collector {
 namespace {

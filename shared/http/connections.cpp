@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kFieldsMax = 100;
 constexpr std::uint32_t kHeaderMax = 32U << 10;  // all fields together
+constexpr std::size_t kMethodSizeMax = 32;
 constexpr std::size_t kReadBuffer = 16U << 10;
 constexpr std::size_t kPieceMax = 256U << 10;
 
@@ -49,11 +50,29 @@ class Logger {
     if (text.find("parser error HPE_") == std::string::npos) return;
     Socket* const socket = Socket::current();
     if (socket != nullptr && socket->on_unreadable) socket->on_unreadable();
-    if (socket != nullptr && !socket->refusal.empty()) {
-      Socket::answer_at_shutdown(std::exchange(socket->refusal, {}));
-    } else {
-      Socket::answer_at_shutdown(whole_response(refusal(text)));
+    std::string answer;
+    if (socket != nullptr && text.find("HPE_INVALID_METHOD") != std::string::npos) {
+      answer = answer_to_method(*socket);
+    } else if (socket != nullptr) {
+      answer = std::exchange(socket->refusal, {});
     }
+    Socket::answer_at_shutdown(answer.empty() ? whole_response(refusal(text)) : std::move(answer));
+  }
+
+ private:
+  // "QUERY /data HTTP/1.1" at the begin of what was read; empty for anything else.
+  static std::string answer_to_method(const Socket& socket) {
+    const auto read = socket.last_read();
+    const auto line = read.substr(0, read.find('\r'));
+    const auto method = line.substr(0, line.find(' '));
+    const auto version = line.rfind(" HTTP/1.");
+    const bool is_request =
+        !method.empty() && method.size() <= kMethodSizeMax &&
+        std::ranges::all_of(method, [](char c) { return c >= 'A' && c <= 'Z'; }) &&
+        version != std::string_view::npos && version > method.size();
+    if (!is_request || !socket.on_unknown_method) return {};
+    return socket.on_unknown_method(method,
+                                    line.substr(method.size() + 1, version - method.size() - 1));
   }
 };
 
@@ -218,11 +237,12 @@ struct Connections::Engine {
   std::shared_ptr<BodyBudget> bodies;
   std::shared_ptr<Settings> settings;
   std::function<void(HttpRefusal)> on_refused;
+  UnknownMethod unknown_method;
   std::atomic<std::uint64_t> last_connection{0};
 };
 
 Connections::Connections(asio::io_context& context, const HttpServerOptions& options,
-                         std::function<void(Arrived)> arrived)
+                         std::function<void(Arrived)> arrived, UnknownMethod unknown_method)
     : waiting_(std::make_shared<Waiting>()) {
   http_parser_set_max_header_size(kHeaderMax);
   auto settings = server_settings(options);
@@ -249,7 +269,7 @@ Connections::Connections(asio::io_context& context, const HttpServerOptions& opt
   engine_ = std::make_unique<Engine>(
       context, std::make_shared<BodyBudget>(options.bodies_size_max),
       std::make_shared<Settings>(std::move(settings), parser_settings(), timers),
-      options.on_refused);
+      options.on_refused, std::move(unknown_method));
 }
 
 Connections::~Connections() = default;
@@ -259,6 +279,9 @@ void Connections::start(Socket socket, const asio::ip::tcp::endpoint& peer) {
   if (engine_->on_refused) {
     socket.on_unreadable = [&tell = engine_->on_refused] { tell(HttpRefusal::unreadable); };
   }
+  socket.on_unknown_method = [&answer = engine_->unknown_method](auto method, auto target) {
+    return whole_response(answer(method, target));
+  };
   const auto connection = std::make_shared<Connection>(
       ++engine_->last_connection, std::move(socket), engine_->settings, peer, Seat{nullptr});
   asio::post(connection->get_executor(), [connection] { connection->init(); });

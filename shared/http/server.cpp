@@ -86,6 +86,14 @@ HttpResponse too_busy(std::string_view why) {
   return response;
 }
 
+// For a path with these methods; none: there is no such path.
+HttpResponse no_route(std::string_view method, const std::string& allowed) {
+  if (allowed.empty()) return problem(404, "there is nothing at this address");
+  auto response = problem(405, std::string(method) + " is not possible here, but " + allowed);
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
 }  // namespace
 
 class HttpServer::Impl {
@@ -162,11 +170,17 @@ Result<void> HttpServer::Impl::start() {
   }
   workers_ = std::make_shared<WorkerPool>(options_->workers, options_->workers * kWaitingPerWorker);
   status_worker_ = std::make_unique<WorkerPool>(1, kWaitingPerWorker);
-  connections_ =
-      std::make_shared<http::Connections>(*context_, *options_, [this](http::Arrived arrived) {
+  connections_ = std::make_shared<http::Connections>(
+      *context_, *options_,
+      [this](http::Arrived arrived) {
         // Away from the connection's strand: RESTinio then reads on only after the answer.
         asio::post(*context_,
                    [this, arrived = std::move(arrived)]() mutable { handle(std::move(arrived)); });
+      },
+      [this](std::string_view method, std::string_view asked) {
+        const auto target = RequestTarget::parse(asked);
+        if (!target) return problem(400, target.error());
+        return no_route(method, router_.find(method, target->segments).allowed);
       });
   if (options_->tokens) {
     tokens_timer_.emplace(*context_);
@@ -277,15 +291,10 @@ void HttpServer::Impl::handle(http::Arrived arrived) {
   if (!target) return responder.respond(problem(400, target.error()));
 
   auto match = router_.find(request.method, target->segments);
-  if (!match.route && match.allowed.empty())
-    return responder.respond(problem(404, "there is nothing at this address"));
-  if (!match.route && request.method == "OPTIONS" && !options_->cors_origins.empty())
+  const bool preflight = request.method == "OPTIONS" && !options_->cors_origins.empty();
+  if (!match.route && preflight && !match.allowed.empty())
     return responder.respond(preflight_answer(match.allowed));
-  if (!match.route) {
-    auto response = problem(405, request.method + " is not possible here, but " + match.allowed);
-    response.headers.emplace_back("Allow", match.allowed);
-    return responder.respond(std::move(response));
-  }
+  if (!match.route) return responder.respond(no_route(request.method, match.allowed));
   const HttpRoute& route = (*routes_)[*match.route];
   state->route = std::shared_ptr<const HttpRoute>(routes_, &route);
   if (options_->tokens && !route.scope.empty()) {
