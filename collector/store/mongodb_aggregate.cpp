@@ -1,7 +1,6 @@
 #include "collector/store/mongodb_aggregate.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "collector/store/place_range.h"
 #include "shared/event/event.h"
@@ -11,10 +10,9 @@ namespace {
 
 using Milliseconds = std::int64_t;  // since 1970
 
-constexpr auto kFirst = std::numeric_limits<Milliseconds>::min();
-constexpr auto kLast = std::numeric_limits<Milliseconds>::max();
 constexpr Milliseconds kSecond = 1'000;
-constexpr Timestamp kYearOne{.seconds = -62'135'596'800};  // no event is earlier
+constexpr Milliseconds kFirst = -62'135'596'800 * kSecond;  // 0001-01-01: no event is earlier
+constexpr Milliseconds kEnd = 253'402'300'800 * kSecond;    // 10000-01-01: none is so late
 
 // What a first step reads, when nothing is known of how many events a bucket has, and how many
 // times as much the next one may read.
@@ -33,29 +31,29 @@ Timestamp start_of(Milliseconds milliseconds) {
 // The times from the lower one to before the upper one.
 struct TimeRange {
   MongodbTime lower{.milliseconds = kFirst};
-  MongodbTime upper{.milliseconds = kLast};
+  MongodbTime upper{.milliseconds = kEnd};
 
   static TimeRange of(const AggregateQuery& query, const Schema& schema) {
     const auto places =
         PlaceRange::of({.filters = query.filters, .start = query.start, .end = query.end}, schema);
     TimeRange range;
-    if (places.lower.time.seconds != kFirst) range.lower = MongodbTime::of(places.lower.time);
-    if (places.upper.time.seconds != kLast) range.upper = MongodbTime::of(places.upper.time);
+    if (places.lower.time > start_of(kFirst)) range.lower = MongodbTime::of(places.lower.time);
+    if (places.upper.time < start_of(kEnd)) range.upper = MongodbTime::of(places.upper.time);
     if (query.after) range.go_on(milliseconds_of(*query.after), query);
     return range;
   }
 
   [[nodiscard]] bool empty() const { return lower >= upper; }
   [[nodiscard]] bool bounded() const {
-    return lower.milliseconds != kFirst && upper.milliseconds != kLast;
+    return lower.milliseconds != kFirst && upper.milliseconds != kEnd;
   }
   // Leaves out the bucket that begins at `start`, and what is before it in the query's direction.
   void go_on(Milliseconds start, const AggregateQuery& query) {
     if (query.descending) {
       upper = std::min(upper, {.milliseconds = start});
     } else {
-      const bool last = start > kLast - query.bucket.count();
-      lower = std::max(lower, {.milliseconds = last ? kLast : start + query.bucket.count()});
+      const bool last = start > kEnd - query.bucket.count();
+      lower = std::max(lower, {.milliseconds = last ? kEnd : start + query.bucket.count()});
     }
   }
 
@@ -153,14 +151,14 @@ class BucketReader {
     return {};
   }
 
-  // As many events as the missing buckets have, when they are like those of the last step.
+  // As many events as the missing buckets have when they are like those of the last step, and a
+  // tenth more.
   [[nodiscard]] std::int64_t next_step(std::int64_t last, std::size_t buckets,
                                        std::int64_t events) const {
-    if (buckets == 0) return kStepGrowthMax * last;
-    const auto missing = limit_ + 2 - buckets_.size();
-    const auto expected =
-        events / static_cast<std::int64_t>(buckets) * static_cast<std::int64_t>(missing);
-    return std::clamp(expected, last, kStepGrowthMax * last);
+    const auto most = kStepGrowthMax * last;
+    if (buckets == 0) return most;
+    const auto needed = events * wanted() / static_cast<std::int64_t>(buckets) * 11 / 10;
+    return std::clamp(needed, std::min(kFirstStepEventsMin, most), most);
   }
 
   // Adds what the first events of the range, at most so many (0: all), come to. Their number.
@@ -227,7 +225,7 @@ class BucketReader {
   // that begins before all events, as $mod of a negative number is negative.
   void append_start(bson_t* group) const {
     const auto time = "$" + read_.codec().schema().time();
-    const auto origin = milliseconds_of(bucket_start(kYearOne, query_.bucket));
+    const auto origin = milliseconds_of(bucket_start(start_of(kFirst), query_.bucket));
     BsonObject id(group, "_id");
     BsonArray difference(id.get(), "$subtract");
     append_text(difference.get(), difference.next(), time);

@@ -8,7 +8,6 @@
 #include "collector/store/mongodb_page.h"
 #include "collector/store/mongodb_plan.h"
 #include "collector/store/mongodb_read.h"
-#include "collector/store/mongodb_series.h"
 #include "collector/store/series_id.h"
 #include "shared/event/key.h"
 
@@ -67,7 +66,7 @@ Result<SeriesPage> MongodbReader::series(const SeriesQuery& query) {
     TRIBUTARY_ASSIGN(after, parse_series_id(*query.after, schema));
   }
   return read<SeriesPage>(*number, [&](const MongodbRead& read) {
-    return read_series(read, query, layout_.indexes()[*number], after);
+    return read_series(read, query, layout_.indexes()[*number], after, series_fences_);
   });
 }
 

@@ -7,6 +7,7 @@
 #include "collector/store/mongodb_client.h"
 #include "collector/store/mongodb_codec.h"
 #include "collector/store/mongodb_layout.h"
+#include "collector/store/mongodb_series.h"
 #include "collector/store/store.h"
 #include "shared/base/mutex.h"
 
@@ -39,6 +40,7 @@ class MongodbReader {
   const MongodbLayout& layout_;
   MongodbClients& clients_;
   const std::chrono::milliseconds query_time_;
+  SeriesFences series_fences_;
 
   Mutex mutex_;
   std::vector<std::string> index_names_

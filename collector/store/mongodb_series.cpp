@@ -19,6 +19,7 @@ using Type = SchemaField::Type;
 constexpr std::size_t kLatestMax = 100;
 // So many groups that come in the order of their ids don't do so by chance.
 constexpr std::size_t kGroupsMin = 32;
+constexpr std::size_t kFencesMax = 1'000;
 
 // Before any other of its type.
 json least(Type type) {
@@ -35,15 +36,36 @@ json least(Type type) {
 
 class SeriesReader {
  public:
-  SeriesReader(const MongodbRead& read, const SeriesQuery& query, const MongodbIndex& index)
+  SeriesReader(const MongodbRead& read, const SeriesQuery& query, const MongodbIndex& index,
+               SeriesFences& fences)
       : read_(read),
         query_(query),
         index_(index),
+        fences_(fences),
         field_(read.codec().schema().series()),
         time_(read.codec().schema().time()),
         limit_(std::clamp<std::size_t>(query.limit, 1, kPageEventsMax)) {}
 
   Result<SeriesPage> run(const std::optional<json>& after) && {
+    for (auto behind = after;; behind = first_.back().value) {
+      TRIBUTARY_ASSIGN(auto page, read_page(behind));
+      // All may have been removed meanwhile, or be of others.
+      if (!page.series.empty() || !page.more) return page;
+    }
+  }
+
+ private:
+  struct First {
+    std::string id;
+    json value;
+    Timestamp time;
+  };
+  struct Latest {
+    Timestamp time;
+    std::string text;
+  };
+
+  Result<SeriesPage> read_page(const std::optional<json>& after) {
     TRIBUTARY_ASSIGN(const auto more, read_first(after));
     SeriesPage page{.series = {}, .more = more};
     std::size_t bytes = 0;
@@ -66,25 +88,19 @@ class SeriesReader {
     return page;
   }
 
- private:
-  struct First {
-    std::string id;
-    json value;
-    Timestamp time;
-  };
-  struct Latest {
-    Timestamp time;
-    std::string text;
-  };
-
   // The ids of the page and their first times. Whether there are more behind them.
   Result<bool> read_first(const std::optional<json>& after) {
+    first_.clear();
+    if (const auto fence = fences_.find(groups_max(), after)) {
+      TRIBUTARY_TRY(ask_first({.after = after, .last = fence}));
+    }
+    if (first_.size() < groups_max()) TRIBUTARY_TRY(ask_first({.after = after}));
     // Along the index the server gives the groups in the order of their ids, and stops at the
     // limit; but it promises neither, and doesn't when it can't step from one to the next.
-    TRIBUTARY_TRY(ask_first(after, false));
     const bool in_order = std::ranges::is_sorted(
         first_, [](const First& one, const First& other) { return one.value < other.value; });
-    if (!in_order) TRIBUTARY_TRY(ask_first(after, true));
+    if (!in_order) TRIBUTARY_TRY(ask_first({.after = after, .sorted = true}));
+    if (first_.size() >= groups_max()) fences_.note(groups_max(), after, first_.back().value);
     const bool more = first_.size() > limit_;
     if (more) first_.resize(limit_);
     return more;
@@ -92,8 +108,14 @@ class SeriesReader {
 
   [[nodiscard]] std::size_t groups_max() const { return std::max(limit_ + 1, kGroupsMin); }
 
-  // Fills first_.
-  Result<void> ask_first(const std::optional<json>& after, bool sorted) {
+  struct Ask {
+    std::optional<json> after{};
+    std::optional<json> last{};
+    bool sorted = false;
+  };
+
+  // Fills first_ with the groups behind `after`, up to `last`.
+  Result<void> ask_first(const Ask& ask) {
     const auto& codec = read_.codec();
     Bson pipeline;
     {
@@ -103,8 +125,9 @@ class SeriesReader {
         BsonObject match(stage.get(), "$match");
         {
           BsonObject behind(match.get(), field_);
-          codec.append_field(field_, after.value_or(least(codec.schema().field(field_)->type)),
-                             after ? "$gt" : "$gte", behind.get());
+          codec.append_field(field_, ask.after.value_or(least(codec.schema().field(field_)->type)),
+                             ask.after ? "$gt" : "$gte", behind.get());
+          if (ask.last) codec.append_field(field_, *ask.last, "$lte", behind.get());
         }
         append_any_time(match.get());
       }
@@ -118,7 +141,7 @@ class SeriesReader {
           append_text(value.get(), "$first", "$" + field);
         }
       }
-      if (sorted) {
+      if (ask.sorted) {
         BsonObject stage(stages.get(), stages.next());
         BsonObject sort(stage.get(), "$sort");
         append_integer(sort.get(), "_id", 1);
@@ -138,7 +161,7 @@ class SeriesReader {
       const auto* const time = event.at(time_).get_ptr<const std::string*>();
       const auto parsed =
           time == nullptr ? std::unexpected(std::string_view()) : Timestamp::parse(*time);
-      if (!parsed) return true;
+      if (!parsed || event.at(field_).is_structured()) return true;  // of others
       std::string id;
       append_canonical(event.at(field_), id);
       first_.push_back({.id = std::move(id), .value = event.at(field_), .time = *parsed});
@@ -209,6 +232,7 @@ class SeriesReader {
   const MongodbRead& read_;
   const SeriesQuery& query_;
   const MongodbIndex& index_;
+  SeriesFences& fences_;
   const std::string& field_;
   const std::string& time_;
   const std::size_t limit_;
@@ -217,9 +241,23 @@ class SeriesReader {
 
 }  // namespace
 
+std::optional<json> SeriesFences::find(std::size_t size, const std::optional<json>& after) {
+  const MutexLock lock(mutex_);
+  const auto nearest = last_.lower_bound({size, after.value_or(nullptr)});
+  if (nearest == last_.end() || nearest->first.first != size) return std::nullopt;
+  return nearest->second;
+}
+
+void SeriesFences::note(std::size_t size, const std::optional<json>& after, const json& last) {
+  const MutexLock lock(mutex_);
+  if (last_.size() >= kFencesMax) last_.clear();
+  last_.insert_or_assign({size, after.value_or(nullptr)}, last);
+}
+
 Result<SeriesPage> read_series(const MongodbRead& read, const SeriesQuery& query,
-                               const MongodbIndex& index, const std::optional<json>& after) {
-  return SeriesReader(read, query, index).run(after);
+                               const MongodbIndex& index, const std::optional<json>& after,
+                               SeriesFences& fences) {
+  return SeriesReader(read, query, index, fences).run(after);
 }
 
 }  // namespace tributary::collector
