@@ -162,19 +162,26 @@ TEST_CASE_METHOD(Fixture,
   require_true(*store, "b");
 }
 
-TEST_CASE_METHOD(Fixture, "a batch that is more than what is held in memory has its rollups") {
-  const auto store = open();
+TEST_CASE_METHOD(Fixture,
+                 "what is more than is held in memory has its rollups, written or upgraded") {
+  auto store = open();
   std::vector<Event> events;
   auto time = time_of("2026-01-21T10:00:00Z");
-  for (int n = 0; n < 1'500; ++n, time.seconds += 2) {
+  for (int n = 0; n < 3'000; ++n, ++time.seconds) {
     std::string more = R"(,"kind":"reading","n":)" + std::to_string(n);
     for (int i = 0; i < 60; ++i) {
       more += ",\"" + std::string(40, 'x') + std::to_string(i) + "\":" + std::to_string(n);
     }
-    events.push_back(reading("sensor " + std::to_string(n % 700), time.text(), more));
+    events.push_back(reading("sensor " + std::to_string(n), time.text(), more));
   }
   store_all(*store, events);
   require_true(*store, "sensor 7");
+  const auto before = rollups();
+  store.reset();
+  make_format_1();
+  require_true(*open(), "sensor 7");
+  const bool same = rollups() == before;
+  REQUIRE(same);
 }
 
 TEST_CASE_METHOD(Fixture, "a file of format 1 gets its rollups when it is opened") {
