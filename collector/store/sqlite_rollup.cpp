@@ -28,8 +28,7 @@ Keyset begin_of(std::int64_t second) { return {.time = {.seconds = second}, .key
 
 SqliteRollups::SqliteRollups(const SqliteLayout& layout, SqliteStatement get, SqliteStatement put,
                              SqliteStatement select_of_all, SqliteStatement select_of_series)
-    : layout_(&layout),
-      get_(std::move(get)),
+    : get_(std::move(get)),
       put_(std::move(put)),
       select_of_all_(std::move(select_of_all)),
       select_of_series_(std::move(select_of_series)) {

@@ -17,8 +17,8 @@ namespace tributary::collector {
 // for many events. One thread.
 class SqliteRollups {
  public:
-  // `layout` must outlive this, and so must the connection, wherever it is moved to: the one that
-  // is passed to the other calls.
+  // The connection must outlive this, wherever it is moved to: it is what the other calls are
+  // given.
   static Result<SqliteRollups> open(SqliteConnection& connection, const SqliteLayout& layout);
 
   // An event that was inserted in the transaction that is open; its canonical text.
@@ -59,7 +59,6 @@ class SqliteRollups {
   Result<void> make_minutes(const SqliteConnection& connection, Hour& hour, const Keyset& end);
   void add_to(RollupRow& row);
 
-  const SqliteLayout* layout_;
   std::string series_name_;  // its canonical text; empty when there is none
   SqliteStatement get_;
   SqliteStatement put_;

@@ -83,7 +83,7 @@ TEST_CASE_METHOD(Fixture, "series are in the order of their bytes, page by page"
   const std::vector<std::string> sorted{R"("")",    R"("\u0000")", R"("\"")", R"("10")",
                                         R"("9")",   R"("\\")",     R"("a")",  R"("a\u0000b")",
                                         R"("a b")", R"("é")"};
-  for (const std::size_t limit : {1, 2, 5, 10, 100}) REQUIRE(all_ids(*store, limit) == sorted);
+  for (const std::size_t limit : {1U, 2U, 5U, 10U, 100U}) REQUIRE(all_ids(*store, limit) == sorted);
 }
 
 TEST_CASE_METHOD(Fixture, "series that are numbers are in the order of their values") {
@@ -94,7 +94,7 @@ TEST_CASE_METHOD(Fixture, "series that are numbers are in the order of their val
       {"10", "9", "-1.5", "0", "9007199254740993", "9007199254740992", "1e300", "-1e300", "-7"});
   const std::vector<std::string> sorted{
       "-1e+300", "-7", "-1.5", "0", "9", "10", "9007199254740992", "9007199254740993", "1e+300"};
-  for (const std::size_t limit : {1, 4, 100}) REQUIRE(all_ids(*store, limit) == sorted);
+  for (const std::size_t limit : {1U, 4U, 100U}) REQUIRE(all_ids(*store, limit) == sorted);
 }
 
 TEST_CASE_METHOD(Fixture, "series may be true and false") {
