@@ -5,10 +5,13 @@
 
 namespace tributary::collector {
 
+PlaceRange PlaceRange::all() {
+  return {.lower = {.time = {.seconds = std::numeric_limits<std::int64_t>::min()}, .key = {}},
+          .upper = {.time = {.seconds = std::numeric_limits<std::int64_t>::max()}, .key = {}}};
+}
+
 PlaceRange PlaceRange::of(const Query& query, const Schema& schema) {
-  PlaceRange range{
-      .lower = {.time = {.seconds = std::numeric_limits<std::int64_t>::min()}, .key = {}},
-      .upper = {.time = {.seconds = std::numeric_limits<std::int64_t>::max()}, .key = {}}};
+  auto range = all();
   const auto behind = [&range](const Keyset& bound) { range.lower = std::max(range.lower, bound); };
   const auto before = [&range](const Keyset& bound) { range.upper = std::min(range.upper, bound); };
   if (query.start) behind({.time = *query.start, .key = {}});

@@ -10,6 +10,7 @@ struct PlaceRange {
   Keyset lower;
   Keyset upper;
 
+  static PlaceRange all();
   // Of the query's start, end and cursor, and of a filter by the time.
   static PlaceRange of(const Query& query, const Schema& schema);
 

@@ -74,7 +74,15 @@ void SqliteStatement::reset() {
 }
 
 bool SqliteStatement::column_is_null(int column) const {
-  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+  return column_type(column) == SQLITE_NULL;
+}
+
+int SqliteStatement::column_type(int column) const {
+  return sqlite3_column_type(statement_.get(), column);
+}
+
+double SqliteStatement::column_real(int column) const {
+  return sqlite3_column_double(statement_.get(), column);
 }
 
 std::int64_t SqliteStatement::column_integer(int column) const {

@@ -41,7 +41,9 @@ class SqliteStatement {
 
   // Of the row that step() came to; views hold until the next step() or reset().
   [[nodiscard]] bool column_is_null(int column) const;
+  [[nodiscard]] int column_type(int column) const;  // SQLITE_INTEGER, …
   [[nodiscard]] std::int64_t column_integer(int column) const;
+  [[nodiscard]] double column_real(int column) const;
   [[nodiscard]] std::string_view column_text(int column) const;
   [[nodiscard]] std::string_view column_blob(int column) const;
 
@@ -53,6 +55,18 @@ class SqliteStatement {
   };
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
   int bind_error_ = 0;
+};
+
+// Ends a statement, whatever became of what it was for.
+class SqliteReset {
+ public:
+  explicit SqliteReset(SqliteStatement* statement) : statement_(statement) {}
+  SqliteReset(const SqliteReset&) = delete;
+  SqliteReset& operator=(const SqliteReset&) = delete;
+  ~SqliteReset() { statement_->reset(); }
+
+ private:
+  SqliteStatement* statement_;
 };
 
 // The file that a path leads to at the moment.

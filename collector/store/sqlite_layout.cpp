@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "collector/store/sqlite_rollup.h"
 #include "shared/event/event.h"
 #include "shared/event/json.h"
 #include "shared/observe/logging.h"
@@ -16,12 +17,15 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kApplicationId = 0x54726962;  // "Trib"
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kFormat = 2;
+constexpr std::int64_t kFormatWithoutRollups = 1;
+constexpr std::int64_t kEmpty = 0;  // a file that becomes ours
 constexpr std::size_t kNameSizeMax = 63;
 constexpr std::string_view kColumns =
     "key, time_seconds, time_nanoseconds, hash, received_at, source, schema, edge, log, sequence, "
     "event, _tributary_replayed";
 constexpr std::string_view kOrder = "time_seconds, time_nanoseconds, key";
+constexpr const char* kDescending = " ORDER BY time_seconds DESC, time_nanoseconds DESC, key DESC";
 constexpr std::array<std::string_view, 15> kNamesTaken{
     "time",   "key",  "time_seconds", "time_nanoseconds", "hash",  "received_at", "source",
     "schema", "edge", "log",          "sequence",         "event", "rowid",       "oid",
@@ -111,6 +115,7 @@ struct SqliteLayout::Recorded {
   std::string key;
   std::string time;
   std::string fields;
+  std::optional<std::string> rollups;
 };
 
 Result<SqliteLayout> SqliteLayout::of(std::string_view table, const Schema& schema) {
@@ -125,6 +130,7 @@ Result<SqliteLayout> SqliteLayout::of(std::string_view table, const Schema& sche
   layout.table_ = table;
   layout.schema_id_ = schema.id();
   layout.time_ = schema.time();
+  layout.series_ = schema.series();
 
   auto key = json::array();
   std::vector<std::string> names;
@@ -141,17 +147,22 @@ Result<SqliteLayout> SqliteLayout::of(std::string_view table, const Schema& sche
 }
 
 Result<void> SqliteLayout::prepare(SqliteConnection& connection) const {
-  TRIBUTARY_TRY(is_new(connection));  // before anything is changed
+  TRIBUTARY_TRY(format_of(connection));  // before anything is changed
   TRIBUTARY_TRY(require_durability(connection));
   return in_transaction(connection, [&]() -> Result<void> {
-    TRIBUTARY_ASSIGN(const bool empty, is_new(connection));
-    if (empty) {
+    TRIBUTARY_ASSIGN(const auto format, format_of(connection));
+    if (format == kEmpty) {
       TRIBUTARY_TRY(
           connection.execute("PRAGMA application_id = " + std::to_string(kApplicationId) +
-                             "; PRAGMA user_version = " + std::to_string(kFormat) +
                              "; CREATE TABLE tributary_tables (name TEXT PRIMARY KEY COLLATE "
-                             "NOCASE, key TEXT NOT NULL,"
-                             " time TEXT NOT NULL, fields TEXT NOT NULL, schema TEXT NOT NULL)"));
+                             "NOCASE, key TEXT NOT NULL, time TEXT NOT NULL, fields TEXT NOT NULL,"
+                             " schema TEXT NOT NULL, rollups TEXT)"));
+    }
+    if (format == kFormatWithoutRollups) {
+      TRIBUTARY_TRY(connection.execute("ALTER TABLE tributary_tables ADD COLUMN rollups TEXT"));
+    }
+    if (format != kFormat) {
+      TRIBUTARY_TRY(connection.execute("PRAGMA user_version = " + std::to_string(kFormat)));
     }
     TRIBUTARY_ASSIGN(const auto tables,
                      connection.integer("SELECT count(*) FROM sqlite_master WHERE name = '" +
@@ -160,27 +171,29 @@ Result<void> SqliteLayout::prepare(SqliteConnection& connection) const {
   });
 }
 
-// Whether it is an empty file that becomes ours; fails when it isn't ours.
-Result<bool> SqliteLayout::is_new(SqliteConnection& connection) const {
+// kEmpty, kFormat or kFormatWithoutRollups; fails when the file isn't ours.
+Result<std::int64_t> SqliteLayout::format_of(SqliteConnection& connection) const {
   TRIBUTARY_ASSIGN(const auto application, connection.integer("PRAGMA application_id"));
   TRIBUTARY_ASSIGN(const auto format, connection.integer("PRAGMA user_version"));
   TRIBUTARY_ASSIGN(const auto objects, connection.integer("SELECT count(*) FROM sqlite_master"));
-  if (application == 0 && format == 0 && objects == 0) return true;
+  if (application == 0 && format == 0 && objects == 0) return kEmpty;
   const auto file = connection.file().string();
   if (application != kApplicationId) {
     return fail(errc::invalid_argument,
                 file + " is the database of another program: give the store a file of its own");
   }
-  if (format != kFormat) {
+  if (format != kFormat && format != kFormatWithoutRollups) {
     return fail(errc::unknown_version,
                 file + " was written by another version of Tributary (its format is " +
-                    std::to_string(format) + ", this one reads " + std::to_string(kFormat) + ")");
+                    std::to_string(format) + ", this one reads " +
+                    std::to_string(kFormatWithoutRollups) + " and " + std::to_string(kFormat) +
+                    ")");
   }
   TRIBUTARY_ASSIGN(const auto encoding, connection.text("PRAGMA encoding"));
   if (encoding != "UTF-8") {
     return fail(errc::invalid_argument, file + " is in " + encoding + ": only UTF-8 can be used");
   }
-  return false;
+  return format;
 }
 
 Result<void> SqliteLayout::create_table(SqliteConnection& connection) const {
@@ -194,14 +207,15 @@ Result<void> SqliteLayout::create_table(SqliteConnection& connection) const {
       "CREATE INDEX " +
       index_name("time") + " ON " + table + " (" + std::string(kOrder) + ")"));
   TRIBUTARY_TRY(replace_fields(connection, "[]"));
+  TRIBUTARY_TRY(replace_rollups(connection));
   return record(connection);
 }
 
 Result<void> SqliteLayout::check_recorded(SqliteConnection& connection) const {
   const auto whole = connection.file().string() + ", table " + table_;
   TRIBUTARY_ASSIGN(auto statement,
-                   connection.prepare("SELECT key, time, fields, schema FROM tributary_tables "
-                                      "WHERE name = ?"));
+                   connection.prepare("SELECT key, time, fields, schema, rollups FROM "
+                                      "tributary_tables WHERE name = ?"));
   statement.bind_text(1, table_);
   const int code = statement.step();
   if (code == SQLITE_DONE) {
@@ -211,7 +225,10 @@ Result<void> SqliteLayout::check_recorded(SqliteConnection& connection) const {
 
   const Recorded recorded{.key = std::string(statement.column_text(0)),
                           .time = std::string(statement.column_text(1)),
-                          .fields = std::string(statement.column_text(2))};
+                          .fields = std::string(statement.column_text(2)),
+                          .rollups = statement.column_is_null(4)
+                                         ? std::nullopt
+                                         : std::optional(std::string(statement.column_text(4)))};
   const bool same_schema = statement.column_text(3) == schema_id_;
   statement.reset();
   if (recorded.key != key_ || recorded.time != time_) {
@@ -228,7 +245,9 @@ Result<void> SqliteLayout::check_recorded(SqliteConnection& connection) const {
              {{"file", connection.file().string()}, {"table", table_}});
     TRIBUTARY_TRY(replace_fields(connection, recorded.fields));
   }
-  if (same_schema && same_fields) return {};
+  const bool same_rollups = recorded.rollups == series_;
+  if (!same_rollups) TRIBUTARY_TRY(replace_rollups(connection));
+  if (same_schema && same_fields && same_rollups) return {};
   return record(connection);
 }
 
@@ -246,13 +265,15 @@ Result<void> SqliteLayout::add_replayed(SqliteConnection& connection) const {
 Result<void> SqliteLayout::record(SqliteConnection& connection) const {
   TRIBUTARY_ASSIGN(auto statement,
                    connection.prepare("INSERT OR REPLACE INTO tributary_tables "
-                                      "(name, key, time, fields, schema) VALUES (?, ?, ?, ?, ?)"));
+                                      "(name, key, time, fields, schema, rollups) VALUES "
+                                      "(?, ?, ?, ?, ?, ?)"));
   const auto fields = fields_json();
   statement.bind_text(1, table_);
   statement.bind_text(2, key_);
   statement.bind_text(3, time_);
   statement.bind_text(4, fields);
   statement.bind_text(5, schema_id_);
+  statement.bind_text(6, series_);
   const int code = statement.step();
   if (code != SQLITE_DONE) return std::unexpected(connection.error(code, "write tributary_tables"));
   return {};
@@ -319,6 +340,15 @@ Result<void> SqliteLayout::fill_fields(SqliteConnection& connection) const {
   }
 }
 
+Result<void> SqliteLayout::replace_rollups(SqliteConnection& connection) const {
+  TRIBUTARY_TRY(connection.execute(
+      "DROP TABLE IF EXISTS " + rollups_name() + "; CREATE TABLE " + rollups_name() +
+      " (scope INTEGER NOT NULL, start INTEGER NOT NULL, series TEXT NOT NULL,"
+      " events INTEGER NOT NULL, fields BLOB NOT NULL, PRIMARY KEY (scope, start, series))"
+      " WITHOUT ROWID"));
+  return fill_rollups(connection, *this);
+}
+
 std::string SqliteLayout::insert_sql() const {
   std::string columns(kColumns);
   std::string places = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?";
@@ -335,14 +365,59 @@ std::string SqliteLayout::lookup_sql() const {
 }
 
 std::string SqliteLayout::select_sql(std::optional<std::size_t> field, bool descending) const {
+  return range_sql(kColumns, field, descending);
+}
+
+std::string SqliteLayout::event_sql(std::optional<std::size_t> field, bool descending) const {
+  return range_sql("key, time_seconds, time_nanoseconds, event", field, descending);
+}
+
+std::string SqliteLayout::nearest_sql(std::optional<std::size_t> field, bool descending) const {
+  return range_sql("time_seconds", field, descending) + " LIMIT 1";
+}
+
+std::string SqliteLayout::range_sql(std::string_view columns, std::optional<std::size_t> field,
+                                    bool descending) const {
   const std::string order(kOrder);
-  const std::string direction = descending ? " DESC" : "";
   const auto index = index_name(field ? std::string_view(fields_.at(*field).column) : "time");
-  auto sql = "SELECT " + std::string(kColumns) + " FROM " + in_quotes(table_) + " INDEXED BY " +
+  auto sql = "SELECT " + std::string(columns) + " FROM " + in_quotes(table_) + " INDEXED BY " +
              index + " WHERE (" + order + ") > (?1, ?2, ?3) AND (" + order + ") < (?4, ?5, ?6)";
   if (field) sql += " AND " + in_quotes(fields_.at(*field).column) + " = ?7";
-  return sql + " ORDER BY time_seconds" + direction + ", time_nanoseconds" + direction + ", key" +
-         direction;
+  return sql + (descending ? kDescending : " ORDER BY " + order);
+}
+
+std::string SqliteLayout::rollup_sql() const {
+  return "SELECT events, fields FROM " + rollups_name() +
+         " WHERE scope = ? AND start = ? AND series = ?";
+}
+
+std::string SqliteLayout::put_rollup_sql() const {
+  return "INSERT INTO " + rollups_name() +
+         " (scope, start, series, events, fields) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+         "events = excluded.events, fields = excluded.fields";
+}
+
+std::string SqliteLayout::next_series_sql() const {
+  const auto& column = fields_.at(series().value()).column;
+  return "SELECT " + in_quotes(column) + ", time_seconds, time_nanoseconds FROM " +
+         in_quotes(table_) + " INDEXED BY " + index_name(column) + " WHERE " + in_quotes(column) +
+         " > ? ORDER BY " + in_quotes(column) + ", " + std::string(kOrder) + " LIMIT 1";
+}
+
+std::string SqliteLayout::latest_sql() const {
+  const auto& column = fields_.at(series().value()).column;
+  return "SELECT " + std::string(kColumns) + " FROM " + in_quotes(table_) + " INDEXED BY " +
+         index_name(column) + " WHERE " + in_quotes(column) + " = ?" + kDescending + " LIMIT 1";
+}
+
+// The series' field comes first.
+std::optional<std::size_t> SqliteLayout::series() const {
+  if (series_.empty()) return std::nullopt;
+  return 0;
+}
+
+std::string SqliteLayout::rollups_name() const {
+  return in_quotes("tributary_" + table_ + "_rollups");
 }
 
 // No column is named "time", so the index for the time alone can't meet one of a field.
@@ -354,6 +429,16 @@ std::string SqliteLayout::fields_json() const {
   auto fields = json::array();
   for (const auto& field : fields_) fields.push_back({field.name, field.column});
   return fields.dump();
+}
+
+void bind_range(SqliteStatement& statement, const PlaceRange& range) {
+  const auto bind_place = [&statement](int parameter, const Keyset& place) {
+    statement.bind_integer(parameter, place.time.seconds);
+    statement.bind_integer(parameter + 1, place.time.nanoseconds);
+    statement.bind_blob(parameter + 2, place.key);
+  };
+  bind_place(1, range.lower);
+  bind_place(4, range.upper);
 }
 
 void bind_field(SqliteStatement& statement, int parameter, const json* value) {
@@ -371,6 +456,15 @@ void bind_field(SqliteStatement& statement, int parameter, const json* value) {
     default:
       return statement.bind_null(parameter);
   }
+}
+
+Timestamp time_of(const SqliteStatement& row) {
+  return {.seconds = row.column_integer(1),
+          .nanoseconds = static_cast<std::int32_t>(row.column_integer(2))};
+}
+
+Keyset place_of(const SqliteStatement& row) {
+  return {.time = time_of(row), .key = std::string(row.column_blob(0))};
 }
 
 }  // namespace tributary::collector

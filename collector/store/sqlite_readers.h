@@ -1,22 +1,23 @@
 #pragma once
 
 #include <chrono>
-#include <map>
 
-#include "collector/store/sqlite_layout.h"
+#include "collector/store/sqlite_reader.h"
 #include "collector/store/store.h"
 #include "shared/base/mutex.h"
 
 namespace tributary::collector {
 
+struct SqlitePlan;
+
 // A few read-only connections and the queries that run on them. Any thread. Each query has a
-// connection to itself; no snapshot stays open behind it, nor for longer than a slice of it, so
-// that SQLite can always checkpoint.
+// connection to itself; no snapshot stays open behind it, nor for longer than a slice of it
+// (SqlitePace), so that SQLite can always checkpoint.
 class SqliteReaders {
  public:
   struct Limits {
     std::chrono::milliseconds connection_wait;  // for one of the connections
-    std::chrono::milliseconds query_time;       // for one page
+    std::chrono::milliseconds query_time;       // for one answer
     int busy_timeout_ms;
   };
 
@@ -25,8 +26,10 @@ class SqliteReaders {
                 Limits limits);
   ~SqliteReaders();
 
-  // As Store::query.
+  // As those of Store.
   Result<Page> query(const Query& query);
+  Result<Buckets> aggregate(const AggregateQuery& query);
+  Result<SeriesPage> series(const SeriesQuery& query);
   // What was opened for writing: only this is read.
   void use(std::optional<FileIdentity> file);
   // A file that went away can be let go of.
@@ -35,13 +38,12 @@ class SqliteReaders {
   [[nodiscard]] Result<void> still_there() const;
 
  private:
-  class Reader;
-  struct Plan;
-
-  Result<std::unique_ptr<Reader>> acquire();
-  void give_back(std::unique_ptr<Reader> reader);
-  Result<Plan> plan(const Query& query) const;
-  Result<Page> read_page(Reader& reader, const Query& query, Plan plan) const;
+  // What `read` makes of a connection.
+  template <class Read>
+  auto with_reader(Read read) -> decltype(read(std::declval<SqliteReader&>()));
+  Result<std::unique_ptr<SqliteReader>> acquire();
+  void give_back(std::unique_ptr<SqliteReader> reader);
+  Result<Page> read_page(SqliteReader& reader, const Query& query, SqlitePlan plan) const;
 
   const std::filesystem::path file_;
   const SqliteLayout& layout_;
@@ -50,7 +52,7 @@ class SqliteReaders {
 
   mutable Mutex mutex_;
   Condition given_back_;
-  std::vector<std::unique_ptr<Reader>> idle_ TRIBUTARY_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<SqliteReader>> idle_ TRIBUTARY_GUARDED_BY(mutex_);
   std::size_t in_use_ TRIBUTARY_GUARDED_BY(mutex_) = 0;
   std::optional<FileIdentity> identity_ TRIBUTARY_GUARDED_BY(mutex_);
 };

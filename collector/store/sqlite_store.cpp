@@ -72,12 +72,10 @@ class SqliteStore final : public Store {
 
   Result<Page> query(const Query& query) override { return readers_.query(query); }
 
-  Result<Buckets> aggregate(const AggregateQuery& /*query*/) override {
-    return fail(errc::unsupported, "aggregates are not there yet");
+  Result<Buckets> aggregate(const AggregateQuery& query) override {
+    return readers_.aggregate(query);
   }
-  Result<SeriesPage> series(const SeriesQuery& /*query*/) override {
-    return fail(errc::unsupported, "series are not there yet");
-  }
+  Result<SeriesPage> series(const SeriesQuery& query) override { return readers_.series(query); }
 
   HealthCheck health() const override {
     {

@@ -13,7 +13,7 @@ struct SqliteStoreOptions {
   std::string table = "events";
   std::chrono::milliseconds busy_timeout{5'000};  // for locks of other programs
   std::chrono::milliseconds query_wait{5'000};    // for one of the few connections that read
-  std::chrono::milliseconds query_time{30'000};   // for one page
+  std::chrono::milliseconds query_time{30'000};   // for one answer
 };
 
 // A store that is one SQLite file: WAL, synchronous=FULL. One connection writes, a few read. The

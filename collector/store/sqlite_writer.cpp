@@ -34,10 +34,12 @@ void bind_text_if_known(SqliteStatement& statement, SqliteParameter parameter,
 }  // namespace
 
 SqliteWriter::SqliteWriter(SqliteConnection connection, SqliteStatement insert,
-                           SqliteStatement lookup, const SqliteLayout& layout, const Schema& schema)
+                           SqliteStatement lookup, SqliteRollups rollups,
+                           const SqliteLayout& layout, const Schema& schema)
     : connection_(std::move(connection)),
       insert_(std::move(insert)),
       lookup_(std::move(lookup)),
+      rollups_(std::move(rollups)),
       layout_(&layout),
       schema_(&schema),
       log_(FileIdentity::of(log_path(connection_.file()))) {}
@@ -53,28 +55,39 @@ Result<SqliteWriter> SqliteWriter::open(const std::filesystem::path& file,
                          "PRAGMA cache_size = -16384"));
   TRIBUTARY_ASSIGN(auto insert, connection.prepare(layout.insert_sql()));
   TRIBUTARY_ASSIGN(auto lookup, connection.prepare(layout.lookup_sql()));
-  return SqliteWriter(std::move(connection), std::move(insert), std::move(lookup), layout, schema);
+  TRIBUTARY_ASSIGN(auto rollups, SqliteRollups::open(connection, layout));
+  return SqliteWriter(std::move(connection), std::move(insert), std::move(lookup),
+                      std::move(rollups), layout, schema);
 }
 
 Result<std::vector<Outcome>> SqliteWriter::write(std::span<const Event> events) {
   TRIBUTARY_TRY(still_there());
   TRIBUTARY_TRY(connection_.execute("BEGIN IMMEDIATE"));
-  std::vector<Outcome> outcomes;
-  outcomes.reserve(events.size());
-  for (const auto& event : events) {
-    auto outcome = write_event(event);
-    if (!outcome) {
-      connection_.roll_back();
-      return std::unexpected(std::move(outcome).error());
-    }
-    outcomes.push_back(std::move(*outcome));
-  }
-  if (auto committed = connection_.execute("COMMIT"); !committed) {
+  auto outcomes = write_all(events);
+  if (!outcomes) {
     connection_.roll_back();
-    return std::unexpected(std::move(committed).error());
+    rollups_.discard();
+    return outcomes;
   }
   // Between the first look and the commit it may have gone away.
   TRIBUTARY_TRY(still_there());
+  return outcomes;
+}
+
+// In the transaction that is open, which it ends unless it fails.
+Result<std::vector<Outcome>> SqliteWriter::write_all(std::span<const Event> events) {
+  std::vector<Outcome> outcomes;
+  outcomes.reserve(events.size());
+  for (const auto& event : events) {
+    TRIBUTARY_ASSIGN(auto outcome, write_event(event));
+    if (outcome.verdict == stored) {
+      TRIBUTARY_TRY(rollups_.add(connection_, event.time, event.json));
+      if (rollups_.full()) TRIBUTARY_TRY(rollups_.flush(connection_, PlaceRange::all().upper));
+    }
+    outcomes.push_back(std::move(outcome));
+  }
+  TRIBUTARY_TRY(rollups_.flush(connection_, PlaceRange::all().upper));
+  TRIBUTARY_TRY(connection_.execute("COMMIT"));
   return outcomes;
 }
 

@@ -5,6 +5,7 @@
 
 #include "collector/outcome.h"
 #include "collector/store/sqlite_layout.h"
+#include "collector/store/sqlite_rollup.h"
 #include "shared/event/event.h"
 
 namespace tributary::collector {
@@ -32,7 +33,9 @@ class SqliteWriter {
 
  private:
   SqliteWriter(SqliteConnection connection, SqliteStatement insert, SqliteStatement lookup,
-               const SqliteLayout& layout, const Schema& schema);
+               SqliteRollups rollups, const SqliteLayout& layout, const Schema& schema);
+
+  Result<std::vector<Outcome>> write_all(std::span<const Event> events);
 
   Result<Outcome> write_event(const Event& event);
   Result<Outcome> compare_stored(const Event& event);
@@ -41,6 +44,7 @@ class SqliteWriter {
   SqliteConnection connection_;
   SqliteStatement insert_;
   SqliteStatement lookup_;
+  SqliteRollups rollups_;
   const SqliteLayout* layout_;
   const Schema* schema_;
   std::optional<FileIdentity> log_;  // the -wal file

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +25,10 @@ inline std::string_view as_text(ByteView bytes) {
 template <class Integer>
 Integer load_le(const std::byte* from) {
   Integer value = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&value, from, sizeof value);
+    return value;
+  }
   for (std::size_t i = 0; i < sizeof(Integer); ++i) {
     value = static_cast<Integer>(
         value | (static_cast<Integer>(std::to_integer<Integer>(from[i])) << (8 * i)));
@@ -31,6 +37,10 @@ Integer load_le(const std::byte* from) {
 }
 template <class Integer>
 void store_le(std::byte* to, Integer value) {
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(to, &value, sizeof value);
+    return;
+  }
   for (std::size_t i = 0; i < sizeof(Integer); ++i) {
     to[i] = static_cast<std::byte>(static_cast<unsigned char>(value >> (8 * i)));
   }

@@ -68,6 +68,16 @@ def assert_kept(collector, story):
         assert len(found) == len(letters) + ends.get("conflicts", 0) + ends.get("rejected", 0), found
 
 
+def assert_rolled_up(collector):
+    """Each event is in the rollups of its hour."""
+    for database in collector.data.glob("*.db"):
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+            [[events, rolled_up]] = connection.execute(
+                "SELECT (SELECT count(*) FROM events), (SELECT sum(events) FROM tributary_events_rollups WHERE scope = 0)")
+            assert events == rolled_up > 0, database
+
+
 def let_edge_deliver(site, edge, collector, story):
     """Its sequences go on, in the same log."""
     log_id = log_files.segments(edge.buffer / "telemetry")[0].read_bytes()[16:32].hex()
@@ -101,6 +111,7 @@ def test_todays_programs_go_on_with_what_an_earlier_version_left(site):
             assert_kept(collector, story)
             assert (collector.data / "mqtt_client_id").read_text() == client_id
             assert collector.terminate() == 0
+            assert_rolled_up(collector)
             collector.start_and_wait().wait_until_subscribed()
         assert collector.account() == account_after(story, "telemetry", story["edge"]["buffered"] + MORE)
         for program in (edge, collector):
@@ -159,8 +170,8 @@ def raise_totals(log):
 
 def raise_format(database):
     with contextlib.closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA user_version = 2")
-    return database.name, "its format is 2"
+        connection.execute("PRAGMA user_version = 3")
+    return database.name, "its format is 3"
 
 
 def test_an_edge_refuses_a_buffer_of_a_later_version_untouched(site):

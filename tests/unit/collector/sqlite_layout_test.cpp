@@ -64,6 +64,36 @@ TEST_CASE("no query scans the table or sorts") {
                Catch::StartsWith("SEARCH events USING INDEX"));
 }
 
+TEST_CASE("no aggregate and no list of series scans the table or sorts") {
+  const TemporaryDirectory directory;
+  const auto* const name = GENERATE("telemetry", "clickstream", "measurement");
+  const auto layout = layout_of(built_in(name));
+  auto connection = prepared(directory.path() / "events.db", layout);
+  std::vector<std::string> statements{layout.rollup_sql(), layout.put_rollup_sql(),
+                                      layout.next_series_sql(), layout.latest_sql()};
+  for (const bool descending : {false, true}) {
+    statements.push_back(layout.event_sql(std::nullopt, descending));
+    statements.push_back(layout.nearest_sql(std::nullopt, descending));
+    for (std::size_t field = 0; field < layout.fields().size(); ++field) {
+      statements.push_back(layout.event_sql(field, descending));
+      statements.push_back(layout.nearest_sql(field, descending));
+    }
+  }
+  for (const auto& sql : statements) {
+    INFO(sql);
+    REQUIRE_THAT(plan_of(connection, sql),
+                 !Catch::Contains("SCAN") && !Catch::Contains("TEMP B-TREE"));
+  }
+  // What only looks for a place reads no event.
+  for (const auto& sql : {layout.nearest_sql(std::nullopt, false), layout.next_series_sql()}) {
+    REQUIRE_THAT(plan_of(connection, sql),
+                 Catch::StartsWith("SEARCH events USING COVERING INDEX tributary_events_by_"));
+  }
+  REQUIRE_THAT(plan_of(connection, layout.rollup_sql()),
+               Catch::Equals("SEARCH tributary_events_rollups USING PRIMARY KEY (scope=? AND "
+                             "start=? AND series=?)\n"));
+}
+
 TEST_CASE("the series and the fields of the key have columns of their own") {
   REQUIRE(columns_of(layout_of(built_in("telemetry"))) == std::vector<std::string>{"sensor_id"});
   REQUIRE(columns_of(layout_of(built_in("clickstream"))) ==
@@ -111,7 +141,7 @@ TEST_CASE("a file that is prepared again stays as it is") {
   prepared(file, layout);
   auto connection = prepared(file, layout);
   REQUIRE(connection.integer("SELECT count(*) FROM tributary_tables") == 1);
-  REQUIRE(connection.integer("PRAGMA user_version") == 1);
+  REQUIRE(connection.integer("PRAGMA user_version") == 2);
   REQUIRE(connection.integer("PRAGMA application_id") == 0x54726962);
   REQUIRE(connection.integer("PRAGMA synchronous") == 2);
   REQUIRE(connection.text("PRAGMA journal_mode") == "wal");

@@ -127,8 +127,8 @@ TEST_CASE_METHOD(Fixture, "a directory in the file's place is said to be one") {
 
 TEST_CASE_METHOD(Fixture, "a newer format is refused untouched") {
   open();
-  Sqlite(file).run("PRAGMA user_version = 2");
-  require_refused(errc::unknown_version, "its format is 2, this one reads 1");
+  Sqlite(file).run("PRAGMA user_version = 3");
+  require_refused(errc::unknown_version, "its format is 3, this one reads 1 and 2");
 }
 
 TEST_CASE_METHOD(Fixture, "another program's database is refused untouched") {
