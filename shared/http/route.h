@@ -33,7 +33,8 @@ struct HttpOperation {
   std::string description{};
   std::vector<HttpParameter> parameters{};
   std::vector<HttpContent> body{};
-  // Beside what the server answers by itself: 400, 401, 403, 404, 413, 414, 431, 500, 503.
+  // Beside what the server answers by itself: 304 (to a response with an ETag), 400, 401, 403, 404,
+  // 413, 414, 431, 500, 503.
   std::vector<HttpAnswer> answers{};
 };
 
