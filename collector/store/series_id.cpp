@@ -20,9 +20,7 @@ Result<json> parse_series_id(std::string_view id, const Schema& schema) {
   const auto value = parse_json(id, 1);
   const auto* text = value ? value->get_ptr<const json::string_t*>() : nullptr;
   if (!value || is_text(schema.field(series)->type) != (text != nullptr)) {
-    return fail(errc::invalid_argument,
-                "after: must be the id of a series, as JSON" +
-                    std::string(is_text(schema.field(series)->type) ? ": \"…\", in quotes" : ""));
+    return fail(errc::invalid_argument, "the cursor names no series of " + schema.name());
   }
   TRIBUTARY_ASSIGN(
       auto values,

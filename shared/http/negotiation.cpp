@@ -89,12 +89,8 @@ bool accepts_gzip(std::string_view accept_encoding) {
 Wishes Wishes::of(const HttpRequest& request, const HttpServerOptions& options) {
   Wishes wishes;
   wishes.request_id = tributary::request_id(request);
-  if (request.method == "GET" || request.method == "HEAD") {
-    if (const auto tags = request.header("If-None-Match")) {
-      wishes.conditional = true;
-      wishes.if_none_match = *tags;
-    }
-  }
+  if (request.method == "GET" || request.method == "HEAD")
+    wishes.if_none_match = request.header("If-None-Match");
   if (options.gzip)
     wishes.accepts_gzip = http::accepts_gzip(request.header("Accept-Encoding").value_or(""));
   if (!options.cors_origins.empty())
@@ -117,7 +113,8 @@ Form negotiate(HttpResponse& response, Body body, const Wishes& wishes,
   if (auto* const etag = find(response, "ETag")) {
     // Other bytes, but the same content.
     if (form == Form::gzip) *etag = weak_etag(*etag);
-    if (response.status == 200 && wishes.conditional && names_etag(wishes.if_none_match, *etag)) {
+    if (response.status == 200 && wishes.if_none_match &&
+        names_etag(*wishes.if_none_match, *etag)) {
       response.status = 304;
       response.content_type.clear();
       return Form::none;

@@ -15,8 +15,7 @@ struct Wishes {
   static Wishes of(const HttpRequest& request, const HttpServerOptions& options);
 
   std::string request_id;
-  bool conditional = false;  // GET or HEAD, with If-None-Match
-  std::string if_none_match;
+  std::optional<std::string> if_none_match;  // of GET and HEAD
   bool accepts_gzip = false;
   std::optional<std::string> allowed_origin;
 };

@@ -149,12 +149,13 @@ void HttpResponder::State::answer(HttpResponse response) {
   const auto form = http::negotiate(response, http::Body::whole, wishes, *options);
   status = response.status;
   if (form != http::Form::gzip) return write_whole(std::move(response), form);
-  WorkerPool::Job job = [self = shared_from_this(), response = std::move(response)]() mutable {
-    response.body = self->options->gzip()->finish(response.body);
-    self->write_whole(std::move(response), http::Form::gzip);
+  const auto plain = std::make_shared<HttpResponse>(std::move(response));
+  const auto compress = [self = shared_from_this(), plain] {
+    plain->body = self->options->gzip()->finish(plain->body);
+    self->write_whole(std::move(*plain), http::Form::gzip);
   };
   const bool may_block = route && route->runs != HttpRoute::Runs::on_io_thread;
-  if (may_block || !workers->try_push(std::move(job))) job();
+  if (may_block || !workers->try_push(compress)) compress();
 }
 
 void HttpResponder::State::write_whole(HttpResponse response, http::Form form) {

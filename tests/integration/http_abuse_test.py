@@ -175,7 +175,7 @@ def test_two_thousand_idle_connections_leave_room_for_others_when_their_time_is_
         with Watch(collector, others_get_in=False) as bystander, ExitStack() as stack:
             idle = [stack.enter_context(connect(collector)) for _ in range(2000)]
             # Those above the limit are told so, and let go.
-            refused = []
+            refused = set()
 
             def thousand_refused():
                 for connection in idle:
@@ -183,7 +183,7 @@ def test_two_thousand_idle_connections_leave_room_for_others_when_their_time_is_
                         connection.setblocking(False)
                         try:
                             if connection.recv(65536).startswith(b"HTTP/1.1 503 "):
-                                refused.append(connection)
+                                refused.add(connection)
                         except BlockingIOError:
                             pass
                 return len(refused) >= 999

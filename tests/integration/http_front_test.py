@@ -6,7 +6,7 @@ import zlib
 from urllib.request import Request, urlopen
 
 from harness import PROGRAMS, program_environment, reading
-from http_tokens_test import bearer, guarded_collector
+from http_tokens import bearer, guarded_collector
 from services.process import wait_until
 
 
