@@ -86,13 +86,11 @@ struct TimeRange {
   }
 };
 
-// The path, unless no event can have a number there.
-std::optional<FieldPath> possible(const FieldPath& path, const Schema& schema) {
-  const bool possible =
-      !path.empty() && path.size() <= kNestingMax && !schema.is_reserved(path.front()) &&
-      std::ranges::none_of(path,
-                           [](const auto& name) { return name.find('\0') != std::string::npos; });
-  return possible ? std::optional(path) : std::nullopt;
+// Whether an event can have a number there.
+bool is_possible(const FieldPath& path, const Schema& schema) {
+  return !path.empty() && path.size() <= kNestingMax && !schema.is_reserved(path.front()) &&
+         std::ranges::none_of(
+             path, [](const auto& name) { return name.find('\0') != std::string::npos; });
 }
 
 class BucketReader {
@@ -102,11 +100,7 @@ class BucketReader {
         query_(query),
         plan_(plan),
         limit_(std::clamp<std::size_t>(query.limit, 1, kPageEventsMax)),
-        range_(TimeRange::of(query, read.codec().schema())) {
-    for (const auto& path : query.fields) {
-      fields_.push_back(possible(path, read.codec().schema()));
-    }
-  }
+        range_(TimeRange::of(query, read.codec().schema())) {}
 
   Result<Buckets> run() && {
     if (range_.empty()) return Buckets{};
@@ -146,7 +140,8 @@ class BucketReader {
       if (buckets_.size() > before) {
         range_.go_on(milliseconds_of(buckets_.back().start), query_);
       }
-      events_max = next_step(events_max, buckets_.size() - before, events - cut.events);
+      events_max = next_step(events_max, buckets_.size() - before,
+                             events - static_cast<std::int64_t>(cut.events));
     }
     return {};
   }
@@ -216,8 +211,10 @@ class BucketReader {
       BsonObject events(group.get(), "events");
       append_integer(events.get(), "$sum", 1);
     }
-    for (std::size_t i = 0; i < fields_.size(); ++i) {
-      if (fields_[i]) append_field(*fields_[i], std::to_string(i), group.get());
+    for (std::size_t i = 0; i < query_.fields.size(); ++i) {
+      const auto& path = query_.fields[i];
+      if (!is_possible(path, read_.codec().schema())) continue;
+      append_field(path, std::to_string(i), group.get());
     }
   }
 
@@ -271,7 +268,7 @@ class BucketReader {
 
   [[nodiscard]] Bucket decode(const bson_t* document) const {
     Bucket bucket;
-    bucket.fields.resize(fields_.size());
+    bucket.fields.resize(query_.fields.size());
     bson_iter_t at;
     if (!bson_iter_init(&at, document)) return bucket;
     while (bson_iter_next(&at)) {
@@ -304,7 +301,6 @@ class BucketReader {
   const MongodbPlan& plan_;
   const std::size_t limit_;
   TimeRange range_;  // what is not read yet
-  std::vector<std::optional<FieldPath>> fields_;
   std::vector<Bucket> buckets_;
 };
 

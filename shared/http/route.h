@@ -40,13 +40,9 @@ struct HttpOperation {
   std::string description{};
   std::vector<HttpParameter> parameters{};
   std::vector<HttpContent> body{};
-<<<<<<< HEAD
   bool body_required = true;  // where there can be one
-  // Beside what the server answers by itself: 400, 401, 403, 404, 413, 414, 431, 500, 503.
-=======
   // Beside what the server answers by itself: 304 (to a response with an ETag), 400, 401, 403, 404,
   // 413, 414, 431, 500, 503.
->>>>>>> 0d5deef43303ecd79f23e3615c1c6a2b6f28e33b
   std::vector<HttpAnswer> answers{};
 };
 
