@@ -62,13 +62,14 @@ class SqliteAggregation::Run {
         layout_(*aggregation.layout_),
         plan_(aggregation.plan_),
         fields_(aggregation.fields_),
-        series_(aggregation.series_),
+        uses_rollups_(aggregation.series_.has_value()),
+        series_(aggregation.series_.value_or("")),
         reader_(reader),
         snapshot_(std::move(snapshot)),
         pace_(pace) {}
 
   Result<Buckets> read() {
-    TRIBUTARY_TRY(series_ ? read_hours() : read_events(plan_.range));
+    TRIBUTARY_TRY(uses_rollups_ ? read_hours() : read_events(plan_.range));
     return std::move(answer_);
   }
 
@@ -92,7 +93,8 @@ class SqliteAggregation::Run {
   const SqliteLayout& layout_;
   const SqlitePlan& plan_;
   const std::vector<Field>& fields_;
-  const std::optional<std::string>& series_;
+  const bool uses_rollups_;
+  const std::string series_;
   SqliteReader& reader_;
   SqliteSnapshot snapshot_;
   SqlitePace pace_;
@@ -153,7 +155,7 @@ Result<void> SqliteAggregation::Run::read_hours() {
 
 // What of an hour lies in the range.
 Result<void> SqliteAggregation::Run::read_hour(std::int64_t start, const PlaceRange& part) {
-  TRIBUTARY_ASSIGN(const auto row, row_of(series_->empty() ? hour : series_hour, start));
+  TRIBUTARY_ASSIGN(const auto row, row_of(series_.empty() ? hour : series_hour, start));
   if (row && is_whole(part, start, kRollupHour) && add(start, *row)) return {};
   if (row && row->events() > kEventsWithoutMinutesMax) return read_minutes(start, part);
   return read_events(part);
@@ -173,7 +175,7 @@ Result<void> SqliteAggregation::Run::read_minutes(std::int64_t hour, const Place
 
 Result<void> SqliteAggregation::Run::read_minute(std::int64_t start, const PlaceRange& part) {
   if (!is_whole(part, start, kRollupMinute)) return read_events(part);
-  TRIBUTARY_ASSIGN(const auto row, row_of(series_->empty() ? minute : series_minute, start));
+  TRIBUTARY_ASSIGN(const auto row, row_of(series_.empty() ? minute : series_minute, start));
   if (!row || add(start, *row)) return {};
   return read_events(part);
 }
@@ -219,7 +221,7 @@ Result<std::optional<RollupRow>> SqliteAggregation::Run::row_of(SqliteRollupScop
   const SqliteReset reset(select);
   select->bind_integer(1, static_cast<std::int64_t>(scope));
   select->bind_integer(2, start);
-  select->bind_text(3, *series_);
+  select->bind_text(3, series_);
   const int code = select->step();
   if (code == SQLITE_DONE) return std::nullopt;
   if (code != SQLITE_ROW) return std::unexpected(reader_.error(code, "read a rollup"));

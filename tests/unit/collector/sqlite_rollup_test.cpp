@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "collector/store/sqlite_store.h"
+#include "collector/store/sqlite_writer.h"
 #include "tests/contract/store_verbs.h"
 
 namespace tributary::collector {
@@ -160,6 +161,19 @@ TEST_CASE_METHOD(Fixture,
   run("DROP TRIGGER bad");
   store_all(*store, events);
   require_true(*store, "b");
+}
+
+TEST_CASE_METHOD(Fixture, "a writer that failed forgets what it was to add to the rollups") {
+  const auto layout = SqliteLayout::of("events", schema);
+  auto writer = SqliteWriter::open(file, SqliteConnection::Mode::create, 1'000, *layout, schema);
+  REQUIRE(writer);
+  run("CREATE TRIGGER bad BEFORE INSERT ON events WHEN NEW.sensor_id = 'last' "
+      "BEGIN SELECT RAISE(ROLLBACK, 'not now'); END");
+  auto events = series("a", 50, 10);
+  events.push_back(reading("last", "2026-01-21T10:00:00Z"));
+  REQUIRE_FALSE(writer->write(events));
+  REQUIRE(writer->write(series("b", 50, 10)));
+  REQUIRE(integer("SELECT sum(events) FROM tributary_events_rollups WHERE scope = 0") == 50);
 }
 
 TEST_CASE_METHOD(Fixture,
