@@ -5,6 +5,9 @@
 #include <map>
 
 #include "collector/api/dead_letters.h"
+#include "collector/api/docs.h"
+#include "collector/api/live.h"
+#include "collector/api/openapi.h"
 #include "collector/api/operations.h"
 #include "collector/api/query.h"
 #include "collector/ingest/http_ingest.h"
@@ -14,6 +17,7 @@
 #include "collector/persister.h"
 #include "collector/pipeline.h"
 #include "shared/base/thread.h"
+#include "shared/front/observer.h"
 #include "shared/observe/logging.h"
 
 namespace tributary::collector {
@@ -27,13 +31,14 @@ constexpr auto kDrainLook = 20ms;
 class RunningCollector final : public Collector {
  public:
   RunningCollector(Config config, FileSystem& files, const Clock& clock)
-      : config_(std::move(config)), files_(files), clock_(clock), server_(config_.http.options) {}
+      : config_(std::move(config)), files_(files), clock_(clock), server_(observed()) {}
 
   ~RunningCollector() override { RunningCollector::stop(0ms); }
   RunningCollector(const RunningCollector&) = delete;
   RunningCollector& operator=(const RunningCollector&) = delete;
 
   Result<void> start() {
+    observe_connections(server_, metrics_);
     if (keeps_data()) TRIBUTARY_TRY(files_.make_directories(config_.data));
     TRIBUTARY_ASSIGN(unrouted_, open_unrouted_stream(config_, surroundings()));
     observe_unrouted();
@@ -43,9 +48,12 @@ class RunningCollector final : public Collector {
     register_operations(server_, all_, health_, metrics_);
     dead_letters_ = std::make_unique<DeadLetterApi>(server_, all_, *unrouted_, topics_, clock_);
     if (config_.ingest) {
+      live_ = std::make_unique<Live>(server_, all_, clock_, metrics_);
       http_ingest_ = HttpIngest::start(config_.http, all_, server_, clock_, metrics_);
       TRIBUTARY_TRY(start_mqtt());
     }
+    register_docs(server_);
+    register_openapi(server_, all_, config_.http.options.tokens != nullptr);
     return server_.start();
   }
 
@@ -54,6 +62,7 @@ class RunningCollector final : public Collector {
     stopped_ = true;
     if (mqtt_ingest_) mqtt_ingest_->stop();
     if (dead_letters_) dead_letters_->stop();
+    if (live_) live_->stop();
     server_.stop();
     if (http_ingest_) http_ingest_->stop();
     const bool drained = drain(time);
@@ -67,6 +76,12 @@ class RunningCollector final : public Collector {
   std::vector<std::string> addresses() const override { return server_.addresses(); }
 
  private:
+  HttpServerOptions observed() {
+    auto options = config_.http.options;
+    observe_http(options, config_.http.front, metrics_);
+    return options;
+  }
+
   Surroundings surroundings() { return {.files = files_, .clock = clock_, .metrics = metrics_}; }
 
   // Whether anything is kept in the directory `data`.
@@ -181,6 +196,7 @@ class RunningCollector final : public Collector {
   std::unique_ptr<Stream> unrouted_;
   std::vector<std::unique_ptr<Pipeline>> pipelines_;
   std::vector<Pipeline*> all_;
+  std::unique_ptr<Live> live_;
   HttpServer server_;
   std::unique_ptr<DeadLetterApi> dead_letters_;
   std::unique_ptr<HttpIngest> http_ingest_;

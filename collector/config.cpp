@@ -12,6 +12,8 @@
 #include "collector/store/mongodb_store.h"
 #include "collector/subscription_config.h"
 #include "shared/config/access.h"
+#include "shared/http/cors.h"
+#include "shared/http/gzip.h"
 #include "shared/mqtt/url.h"
 
 namespace tributary::collector {
@@ -95,13 +97,22 @@ void read_http(const Settings& http, const Config& roles, Config::Http& config) 
     if (roles.query) listen.emplace_back("127.0.0.1:8001");
     if (roles.persist) listen.emplace_back("127.0.0.1:8002");
   }
-  config.options.listen = read_listen(http, listen);
+  config.front = read_front(http, listen, config.options);
   config.options.threads = static_cast<std::size_t>(http.integer("threads", 1, 1, 64));
   config.options.workers = static_cast<std::size_t>(http.integer("workers", 4, 1, 256));
   config.options.body_size_max = http.bytes("body_size_max", 8U << 20, 1024, 1U << 30);
   config.options.connections_max =
       static_cast<std::size_t>(http.integer("connections_max", 1000, 1, 100'000));
   config.options.idle_timeout = http.duration("idle_timeout", 60s, 1s, 1h);
+  config.options.gzip = make_gzip;
+  config.options.cors_origins = http.table("cors").strings("origins");
+  for (const auto& origin : config.options.cors_origins) {
+    if (origin == "*" || is_origin(origin)) continue;
+    http.table("cors").refuse("origins",
+                              "\"" + origin +
+                                  "\" is no origin of a page: write \"https://example.org\", with "
+                                  "the port if it has one and nothing behind it, or \"*\" for all");
+  }
   config.ingest_timeout = http.duration("ingest_timeout", 10s, 100ms, 10min);
   config.queue_bytes_max = http.bytes("queue_size", 256U << 20, 1U << 20, 1ULL << 40);
 }

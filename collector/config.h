@@ -12,6 +12,7 @@
 #include "shared/base/result.h"
 #include "shared/config/settings.h"
 #include "shared/event/schema.h"
+#include "shared/front/settings.h"
 #include "shared/http/server.h"
 #include "shared/mqtt/client.h"
 
@@ -47,6 +48,7 @@ struct Config {
 
   struct Http {
     HttpServerOptions options;
+    FrontSettings front;
     std::chrono::milliseconds ingest_timeout{10'000};
     std::uint64_t queue_bytes_max = 256U << 20;  // bodies that wait, in sum
   } http;

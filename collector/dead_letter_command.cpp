@@ -104,14 +104,15 @@ Error asked(const std::string& address, const Error& error) {
 }
 
 // From the running collector, page by page.
-Result<void> list_by_http(const std::string& address, const Wanted& wanted) {
+Result<void> list_by_http(const Config::Http& http, const Wanted& wanted) {
+  const auto& address = http.options.listen.front();
   std::string cursor = "0";
   std::string reasons;
   for (const auto& reason : wanted.letters.reasons) reasons.append("&reason=").append(reason);
   while (true) {
     auto target = "/dead-letters/" + wanted.name() + "?limit=1000";
     target.append(reasons).append("&cursor=").append(cursor);
-    const auto answer = http_get(address, target, kAnswerWait);
+    const auto answer = http_get(address, target, kAnswerWait, http.front.token);
     if (!answer) return std::unexpected(asked(address, answer.error()));
     const auto json = nlohmann::ordered_json::parse(*answer, nullptr, false);
     if (!json.is_object() || !json.contains("data")) {
@@ -141,14 +142,15 @@ Result<void> list(const Config& config, const Wanted& wanted) {
   if (stream) {
     TRIBUTARY_TRY(list_from(*stream, wanted));
   } else {
-    TRIBUTARY_TRY(list_by_http(config.http.options.listen.front(), wanted));
+    TRIBUTARY_TRY(list_by_http(config.http, wanted));
   }
   return {};
 }
 
-Result<std::string> replay_by_http(const std::string& address, const Wanted& wanted) {
+Result<std::string> replay_by_http(const Config::Http& http, const Wanted& wanted) {
+  const auto& address = http.options.listen.front();
   auto answer = http_post(address, "/dead-letters/" + wanted.name() + "/replay",
-                          replay_body(wanted.letters), kAnswerWait);
+                          replay_body(wanted.letters), kAnswerWait, http.front.token);
   if (!answer) return std::unexpected(asked(address, answer.error()));
   const auto begin = std::min(answer->find_first_not_of('\n'), answer->size());
   return answer->substr(begin);
@@ -175,9 +177,8 @@ Result<std::string> replay_from(std::unique_ptr<Stream> stream, const Config& co
 Result<void> replay(const Config& config, const Wanted& wanted) {
   Streams streams(config);
   TRIBUTARY_ASSIGN(auto stream, open_if_free(config, wanted, streams));
-  TRIBUTARY_ASSIGN(const auto text,
-                   stream ? replay_from(std::move(stream), config, wanted, streams)
-                          : replay_by_http(config.http.options.listen.front(), wanted));
+  TRIBUTARY_ASSIGN(const auto text, stream ? replay_from(std::move(stream), config, wanted, streams)
+                                           : replay_by_http(config.http, wanted));
   const auto report = nlohmann::json::parse(text, nullptr, false);
   if (!report.is_object() || !report.contains("replayed")) {
     return fail(errc::refused, "the replay failed, or the collector ended before its answer" +

@@ -2,6 +2,7 @@
 // answers queries.
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -46,7 +47,17 @@ sigset_t block_signals() {
   return signals;
 }
 
+// As many as the system lets us have: a thousand connections, and the files of streams and stores,
+// are more than the usual 1024. (That is for select(), which nothing in here uses.)
+void allow_open_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int run(Config config, const CommandLine& command_line) {
+  allow_open_files();
   start_logging(log_format_for(command_line.log_format), LogLevel::info);
   const auto signals = block_signals();
   const SystemClock clock;

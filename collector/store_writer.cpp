@@ -17,6 +17,13 @@ constexpr int kLonelyFailuresMax = 5;
 
 using Verdict = Outcome::Verdict;
 
+// A clock may be behind that of a sensor.
+double age_in_seconds(Timestamp time, Timestamp now) {
+  const auto age = static_cast<double>(now.seconds - time.seconds) +
+                   static_cast<double>(now.nanoseconds - time.nanoseconds) * 1e-9;
+  return std::max(age, 0.0);
+}
+
 }  // namespace
 
 // Events that are written again and again until each has come to its end.
@@ -34,6 +41,10 @@ StoreWriter::StoreWriter(Pipeline& pipeline, const Clock& clock, Metrics& metric
       retries_(metrics.counter("tributary_collector_store_retries_total",
                                "Writes to the store that have to be tried again",
                                {{"pipeline", pipeline.config.name}})),
+      age_(metrics.histogram(
+          "tributary_collector_event_age_seconds", "From an event's own time to its being stored",
+          {0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21600, 86400, 604800},
+          {{"pipeline", pipeline.config.name}})),
       health_(kComponent, pipeline.config.name) {}
 
 bool StoreWriter::write(Work& work, const std::stop_token& stop) {
@@ -103,6 +114,7 @@ void StoreWriter::keep_what_failed(Attempt& attempt, std::vector<Outcome>& outco
   store_takes_others |= std::ranges::any_of(
       outcomes, [](const auto& outcome) { return outcome.verdict != Verdict::retry; });
   auto& [events, entries, ends, lonely_failures] = attempt;
+  const auto now = clock_.now();
   std::size_t kept = 0;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     auto& outcome = outcomes[i];
@@ -113,6 +125,7 @@ void StoreWriter::keep_what_failed(Attempt& attempt, std::vector<Outcome>& outco
                            " times while it took others: " + outcome.detail};
     }
     const auto verdict = outcome.verdict;
+    if (verdict == Verdict::stored) age_.observe(age_in_seconds(events[i].time, now));
     ends[entries[i]] = std::move(outcome);
     if (verdict == Verdict::retry) {
       std::swap(events[kept], events[i]);

@@ -68,6 +68,7 @@ class StoreWriter {
   std::optional<Event> canary_;  // the last event that the store took
   bool looked_ = false;
   Counter& retries_;
+  Histogram& age_;
 
   PartHealth health_;
   Mutex pause_mutex_;

@@ -7,6 +7,7 @@
 #include "edge/source/json_text.h"
 #include "shared/base/random.h"
 #include "shared/base/version.h"
+#include "shared/front/observer.h"
 #include "shared/observe/logging.h"
 
 namespace tributary::edge {
@@ -16,16 +17,15 @@ using namespace std::chrono_literals;
 
 constexpr const char* kComponent = "agent";
 
-HttpServerOptions http_options(const std::vector<std::string>& listen) {
-  HttpServerOptions options;
-  options.listen = listen;
+HttpServerOptions http_options(const Config& config, Metrics& metrics) {
+  auto options = config.http;
   options.threads = 1;
   options.workers = 1;
   options.body_size_max = 16U << 10;
   options.bodies_size_max = 64U << 10;
   options.header_size_max = 4U << 10;
   options.connections_max = 16;
-  options.on_error = [](std::string_view error) { log_error("http", error); };
+  observe_http(options, config.front, metrics);
   return options;
 }
 
@@ -141,7 +141,8 @@ Result<void> Agent::open_sensors() {
 }
 
 Result<void> Agent::serve() {
-  http_ = std::make_unique<HttpServer>(http_options(config_.listen));
+  http_ = std::make_unique<HttpServer>(http_options(config_, metrics_));
+  observe_connections(*http_, metrics_);
   http_->route({.method = "GET", .pattern = "/health"},
                [this](const HttpRequest&, HttpResponder responder) {
                  responder.respond(health_response(health_));
@@ -150,7 +151,7 @@ Result<void> Agent::serve() {
                [](const HttpRequest&, HttpResponder responder) {
                  responder.respond({.status = 200, .body = R"({"status": "up"})", .headers = {}});
                });
-  http_->route({.method = "GET", .pattern = "/metrics"},
+  http_->route({.method = "GET", .pattern = "/metrics", .scope = "query"},
                [this](const HttpRequest&, HttpResponder responder) {
                  responder.respond({.status = 200,
                                     .content_type = "text/plain; version=0.0.4",
@@ -158,7 +159,7 @@ Result<void> Agent::serve() {
                                     .headers = {}});
                });
   register_buffer_routes(*http_, buffers_);
-  if (config_.listen.empty()) return {};
+  if (config_.http.listen.empty()) return {};
   return http_->start();
 }
 

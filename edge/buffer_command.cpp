@@ -126,7 +126,7 @@ Result<std::optional<std::vector<std::unique_ptr<Buffer>>>> open_if_free(const C
 }
 
 Result<std::string> address_of_agent(const Config& config) {
-  if (!config.listen.empty()) return config.listen.front();
+  if (!config.http.listen.empty()) return config.http.listen.front();
   return fail(errc::unavailable,
               "an agent is running, and http.listen is empty: it can't be asked");
 }
@@ -147,7 +147,8 @@ Result<void> show(const Config& config, bool as_table) {
     text = as_table ? buffers_table(*buffers) : buffers_json(*buffers);
   } else {
     TRIBUTARY_ASSIGN(const auto address, address_of_agent(config));
-    auto answer = http_get(address, as_table ? "/buffer?format=table" : "/buffer", kAnswerWait);
+    auto answer = http_get(address, as_table ? "/buffer?format=table" : "/buffer", kAnswerWait,
+                           config.front.token);
     if (!answer) return std::unexpected(asked(address, answer.error()));
     text = *std::move(answer);
   }
@@ -170,13 +171,14 @@ Result<std::uint64_t> export_files(const std::vector<std::unique_ptr<Buffer>>& b
   }
 }
 
-Result<std::uint64_t> export_by_http(const std::string& address, const std::string& pipeline,
-                                     Output& output) {
+Result<std::uint64_t> export_by_http(const std::string& address, const std::string& token,
+                                     const std::string& pipeline, Output& output) {
   ReportSplitter splitter(output);
   const auto target =
       "/buffer/export?report=true" + (pipeline.empty() ? "" : "&pipeline=" + pipeline);
-  const auto answer = http_get(address, target, kAnswerWait,
-                               [&](std::string_view piece) { return splitter.add(piece); });
+  const auto answer = http_get(
+      address, target, kAnswerWait, [&](std::string_view piece) { return splitter.add(piece); },
+      token);
   if (!answer) return std::unexpected(asked(address, answer.error()));
   if (const auto missing = splitter.missing()) return *missing;
   return fail(errc::unavailable,
@@ -197,7 +199,7 @@ Result<void> export_events(const Config& config, const CommandLine& command_line
     TRIBUTARY_ASSIGN(missing, export_files(*buffers, pipeline, output));
   } else {
     TRIBUTARY_ASSIGN(const auto address, address_of_agent(config));
-    TRIBUTARY_ASSIGN(missing, export_by_http(address, pipeline, output));
+    TRIBUTARY_ASSIGN(missing, export_by_http(address, config.front.token, pipeline, output));
   }
   TRIBUTARY_TRY(output.finish());
   if (missing > 0) {

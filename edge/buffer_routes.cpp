@@ -113,9 +113,13 @@ void export_events(const HttpRequest& request, HttpResponder responder, const Bu
 }  // namespace
 
 void register_buffer_routes(HttpServer& server, const Buffers& buffers) {
-  server.route({.method = "GET", .pattern = "/buffer", .runs = HttpRoute::Runs::on_worker},
-               [&buffers](const HttpRequest& request) { return show(request, buffers); });
-  server.route({.method = "GET", .pattern = "/buffer/export", .runs = HttpRoute::Runs::on_worker},
+  server.route(
+      {.method = "GET", .pattern = "/buffer", .runs = HttpRoute::Runs::on_worker, .scope = "admin"},
+      [&buffers](const HttpRequest& request) { return show(request, buffers); });
+  server.route({.method = "GET",
+                .pattern = "/buffer/export",
+                .runs = HttpRoute::Runs::on_worker,
+                .scope = "admin"},
                HttpHandler([&buffers](const HttpRequest& request, HttpResponder responder) {
                  export_events(request, std::move(responder), buffers);
                }));

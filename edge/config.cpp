@@ -129,7 +129,7 @@ Result<Config> read_config(const Settings& settings,
   config.publisher.edge = config.id;
   read_buffer(settings.table("buffer"), environment, config.buffer);
   read_mqtt(settings.table("mqtt"), config);
-  config.listen = read_listen(settings.table("http"), {"127.0.0.1:8003"});
+  config.front = read_front(settings.table("http"), {"127.0.0.1:8003"}, config.http);
   config.exit_when_done = settings.boolean("exit_when_done", false);
   config.sensors = read_sensors(settings, config.id, config_file.parent_path());
   TRIBUTARY_TRY(settings.finish());

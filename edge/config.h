@@ -14,6 +14,8 @@
 #include "edge/sensor_config.h"
 #include "shared/base/result.h"
 #include "shared/config/settings.h"
+#include "shared/front/settings.h"
+#include "shared/http/server.h"
 #include "shared/io/file_system.h"
 
 namespace tributary::edge {
@@ -31,7 +33,8 @@ struct Config {
 
   MqttPublisherOptions publisher;
   OutboxOptions outbox;
-  std::vector<std::string> listen;
+  HttpServerOptions http;
+  FrontSettings front;
   bool exit_when_done = false;
   std::vector<SensorConfig> sensors;
 

@@ -221,15 +221,98 @@ class DeadLetterApi::Impl {
       TRIBUTARY_GUARDED_BY(mutex_);  // of the replay that is under way, or of the last one
 };
 
+namespace {
+
+std::string reasons_schema() {
+  return R"({"type":"array","items":{"type":"string","enum":)" + Json(kDeadLetterReasons).dump() +
+         "}}";
+}
+
+HttpOperation list_operation() {
+  const std::string text = R"({"type":"string"})";
+  const std::string number = R"({"type":"integer","minimum":0})";
+  return {
+      .id = "getDeadLetters",
+      .summary = "Records that could not be stored, with the reason",
+      .description = "The dead letters of `{pipeline}`, oldest first.",
+      .parameters = {{.name = "reason", .description = "Only these.", .schema = reasons_schema()},
+                     {.name = "limit",
+                      .description = "At most so many.",
+                      .schema = R"({"type":"integer","minimum":1,"maximum":)" +
+                                std::to_string(kMost) + R"(,"default":)" +
+                                std::to_string(kDefault) + "}"},
+                     {.name = "cursor",
+                      .description = "Goes on where an answer ended: its `next`."}},
+      .answers = {
+          {.status = 200,
+           .description = "A page of them.",
+           .content = {{.schema = object_schema({{"data", R"({"type":"array","items":)" +
+                                                              object_schema({{"sequence", number},
+                                                                             {"offset", number},
+                                                                             {"place", text},
+                                                                             {"reason", text},
+                                                                             {"detail", text},
+                                                                             {"received_at", text},
+                                                                             {"pipeline", text},
+                                                                             {"source", text}}) +
+                                                              "}"},
+                                                 {"next", R"({"type":["string","null"]})"}})}}}}};
+}
+
+HttpOperation replay_operation() {
+  const std::string count = R"({"type":"integer","minimum":0})";
+  const std::string flag = R"({"type":"boolean","default":false})";
+  return {
+      .id = "postReplay",
+      .summary = "Sends dead letters through the pipeline again",
+      .description =
+          "Those of `{pipeline}` that are valid by now go into the stream again, and are "
+          "marked. A long replay begins its answer with empty lines.",
+      .parameters = {{.name = "reason",
+                      .description = "Only these; without it all but conflict.",
+                      .schema = reasons_schema()},
+                     {.name = "offset",
+                      .description = "Only these.",
+                      .schema = R"({"type":"array","items":)" + count + "}"},
+                     {.name = "dry_run",
+                      .description = "Only says what it would do.",
+                      .schema = flag}},
+      .body = {{.schema = R"({"type":"object","properties":{"reason":{"anyOf":[)" +
+                          reasons_schema() + R"(,{"type":"string","enum":)" +
+                          Json(kDeadLetterReasons).dump() +
+                          R"(}]},"offsets":{"type":"array","minItems":1,"items":)" + count +
+                          R"(},"dry_run":)" + flag + R"(},"additionalProperties":false})"}},
+      .body_required = false,
+      .answers = {{.status = 200,
+                   .description = "What became of them.",
+                   .content = {{.schema = object_schema({{"replayed", count},
+                                                         {"skipped", count},
+                                                         {"invalid", count},
+                                                         {"truncated", count},
+                                                         {"dry_run", R"({"type":"boolean"})"}})}}},
+                  {.status = 409,
+                   .description = "Another replay is under way.",
+                   .content = {problem_content()}}}};
+}
+
+}  // namespace
+
 DeadLetterApi::DeadLetterApi(HttpServer& server, std::span<Pipeline* const> pipelines,
                              Stream& unrouted, const TopicMap& topics, const Clock& clock)
     : impl_(std::make_shared<Impl>(pipelines, unrouted, topics, clock)) {
   for (const std::string suffix : {"", "/{pipeline}"}) {
     server.route(
-        {.method = "GET", .pattern = "/dead-letters" + suffix, .runs = HttpRoute::Runs::on_worker},
+        {.method = "GET",
+         .pattern = "/dead-letters" + suffix,
+         .runs = HttpRoute::Runs::on_worker,
+         .scope = "admin",
+         .operation = list_operation()},
         [impl = impl_](const HttpRequest& request) { return impl->list_letters(request); });
   }
-  server.route({.method = "POST", .pattern = "/dead-letters/{pipeline}/replay"},
+  server.route({.method = "POST",
+                .pattern = "/dead-letters/{pipeline}/replay",
+                .scope = "admin",
+                .operation = replay_operation()},
                [impl = impl_](const HttpRequest& request, HttpResponder responder) {
                  impl->begin_replay(request, std::move(responder));
                });

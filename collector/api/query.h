@@ -7,9 +7,9 @@
 
 namespace tributary::collector {
 
-// Registers GET /data and /data/{pipeline} (DESIGN 7): events of a pipeline's store by time, series
-// and fields, as pages of JSON or as one stream of NDJSON. The pipelines must outlive the server;
-// the first is the one of /data.
+// Registers GET /data, /aggregate and /sensors, each also with /{pipeline} behind it (DESIGN 7):
+// what is in a pipeline's store, as pages of JSON or as one stream of NDJSON or CSV. The pipelines
+// must outlive the server; the first is the one that a path without a pipeline means.
 void register_queries(HttpServer& server, std::span<Pipeline* const> pipelines);
 
 }  // namespace tributary::collector

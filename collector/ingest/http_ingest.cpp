@@ -80,6 +80,32 @@ std::string media_type(std::string_view content_type) {
   return type;
 }
 
+HttpOperation ingest_operation() {
+  const std::string event = R"({"$ref":"#/components/schemas/{pipeline}"})";
+  const std::string count = R"({"type":"integer","minimum":0})";
+  return {
+      .id = "postIngest",
+      .summary = "Takes events; the answer comes when they are durable",
+      .description =
+          "One event of `{pipeline}`, an array of them, or NDJSON. 202 says that all of them are "
+          "durable in the stream: they will be stored, each once, however often they are sent. "
+          "Records "
+          "that are no valid events are refused with 400 and the others accepted; with "
+          "`?invalid=dead_letter` they go among the dead letters, and the answer is 202.",
+      .body = {{.type = "application/json",
+                .schema = R"({"anyOf":[)" + event + R"(,{"type":"array","items":)" + event + "}]}"},
+               {.type = "application/x-ndjson",
+                .schema = R"({"type":"string","description":"One event a line."})"}},
+      .answers = {
+          {.status = 202,
+           .description = "All that is accepted is durable.",
+           .content = {{.schema = R"({"type":"object","properties":{"accepted":)" + count +
+                                  R"(,"rejected":)" + count + R"(},"required":["accepted"]})"}}},
+          {.status = 415,
+           .description = "Neither JSON nor NDJSON, or compressed.",
+           .content = {problem_content()}}}};
+}
+
 class HttpIngestThread final : public HttpIngest {
  public:
   HttpIngestThread(const Config::Http& config, std::span<Pipeline* const> pipelines,
@@ -89,8 +115,13 @@ class HttpIngestThread final : public HttpIngest {
     const auto handler = [this](HttpRequest request, HttpResponder responder) {
       accept(std::move(request), std::move(responder));
     };
-    server.route({.method = "POST", .pattern = "/ingest"}, HttpHandler(handler));
-    server.route({.method = "POST", .pattern = "/ingest/{pipeline}"}, HttpHandler(handler));
+    for (const auto* pattern : {"/ingest", "/ingest/{pipeline}"}) {
+      server.route({.method = "POST",
+                    .pattern = pattern,
+                    .scope = "ingest",
+                    .operation = ingest_operation()},
+                   HttpHandler(handler));
+    }
     thread_ = Thread("http-ingest", [this](const std::stop_token& stop) { run(stop); });
   }
 
@@ -109,7 +140,7 @@ class HttpIngestThread final : public HttpIngest {
     const auto& name = pipeline.config.name;
     const MetricLabels labels{{"pipeline", name}, {"source", "http"}};
     names_.emplace(name, doors_.size());
-    doors_.emplace_back(name, Intake(pipeline, clock_),
+    doors_.emplace_back(name, Intake(pipeline, clock_, &durable_seconds(metrics, labels)),
                         metrics.counter("tributary_collector_ingested_total",
                                         "Events taken into the stream", labels),
                         metrics.counter("tributary_collector_ingest_rejected_total",

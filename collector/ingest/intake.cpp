@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "collector/ingest/live_channel.h"
 #include "shared/base/check.h"
 
 namespace tributary::collector {
@@ -17,14 +18,24 @@ struct Pending {
   std::string detail;
   std::string partition_key;
   Timestamp received_at;
+  std::chrono::nanoseconds begun{};
 };
 
 }  // namespace
 
+Histogram& durable_seconds(Metrics& metrics, const MetricLabels& labels) {
+  return metrics.histogram(
+      "tributary_collector_ingest_seconds", "From taking an event to its being durable",
+      {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}, labels);
+}
+
 class Intake::Impl {
  public:
-  Impl(Stream& stream, std::string pipeline, std::optional<Schema> schema, const Clock& clock)
+  Impl(Stream& stream, std::string pipeline, std::optional<Schema> schema, LiveChannel* live,
+       Histogram* durable_seconds, const Clock& clock)
       : clock_(clock),
+        live_(live),
+        durable_seconds_(durable_seconds),
         pipeline_(std::move(pipeline)),
         schema_(schema ? schema->id() : ""),
         dead_letters_(stream.make_dead_letter_producer()) {
@@ -98,6 +109,7 @@ class Intake::Impl {
       slots_.emplace_back();
     }
     const auto slot = free_.back();
+    pending.begun = clock_.monotonic();
     slots_[slot] = std::move(pending);
     TRIBUTARY_TRY(append(slot));
     free_.pop_back();
@@ -131,16 +143,29 @@ class Intake::Impl {
   }
 
   void collect(Producer& producer, std::chrono::milliseconds wait, std::vector<Durable>& durable) {
-    for (const auto& delivery : producer.poll(wait)) {
+    const auto deliveries = producer.poll(wait);
+    const auto now = clock_.monotonic();
+    for (const auto& delivery : deliveries) {
       if (delivery.error) {
         failed_.push_back(delivery.token);
         continue;
       }
       const auto& slot = slots_[delivery.token];
       durable.push_back({.token = slot.token, .rejected_late = slot.rejected_late});
-      if (slot.reason.empty()) --events_in_flight_;
+      if (slot.reason.empty()) count_event(slot, now);
       free_.push_back(delivery.token);
     }
+    if (shown_.empty()) return;
+    live_->put(shown_);
+    shown_.clear();
+  }
+
+  void count_event(const Pending& event, std::chrono::nanoseconds now) {
+    --events_in_flight_;
+    if (durable_seconds_ != nullptr) {
+      durable_seconds_->observe(std::chrono::duration<double>(now - event.begun).count());
+    }
+    if (live_ != nullptr && live_->is_wanted()) shown_.push_back(event.record);
   }
 
   void retry_failed() {
@@ -166,6 +191,8 @@ class Intake::Impl {
   }
 
   const Clock& clock_;
+  LiveChannel* const live_;
+  Histogram* const durable_seconds_;
   const std::string pipeline_;
   const std::string schema_;
   std::optional<Codec> codec_;
@@ -175,13 +202,14 @@ class Intake::Impl {
   std::vector<std::size_t> free_;
   std::vector<std::size_t> failed_;
   std::size_t events_in_flight_ = 0;
+  std::vector<std::string_view> shown_;  // collect()'s, kept for its memory
 };
 
-Intake::Intake(Pipeline& pipeline, const Clock& clock)
+Intake::Intake(Pipeline& pipeline, const Clock& clock, Histogram* durable_seconds)
     : impl_(std::make_unique<Impl>(*pipeline.stream, pipeline.config.name, pipeline.config.schema,
-                                   clock)) {}
+                                   pipeline.live, durable_seconds, clock)) {}
 Intake::Intake(Stream& stream, const Clock& clock)
-    : impl_(std::make_unique<Impl>(stream, "", std::nullopt, clock)) {}
+    : impl_(std::make_unique<Impl>(stream, "", std::nullopt, nullptr, nullptr, clock)) {}
 Intake::Intake(Intake&&) noexcept = default;
 Intake::~Intake() = default;
 

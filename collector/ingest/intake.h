@@ -12,6 +12,7 @@
 #include "collector/pipeline.h"
 #include "shared/base/clock.h"
 #include "shared/event/codec.h"
+#include "shared/observe/metrics.h"
 
 namespace tributary::collector {
 
@@ -34,6 +35,9 @@ struct Origin {
   std::optional<Timestamp> received_at{};
 };
 
+// How long an event takes from its door to where it is durable.
+Histogram& durable_seconds(Metrics& metrics, const MetricLabels& labels);
+
 // The door of one stream, for one thread: validates records, appends them, and tells when each is
 // durable. What the stream fails to take is appended again until it is taken, so the only end of a
 // record is `durable`.
@@ -46,7 +50,8 @@ class Intake {
     bool rejected_late = false;
   };
 
-  Intake(Pipeline& pipeline, const Clock& clock);
+  // `durable_seconds` is told of each event how long that took; null: nobody is.
+  Intake(Pipeline& pipeline, const Clock& clock, Histogram* durable_seconds = nullptr);
   // A door for dead letters alone: offer() must not be called.
   Intake(Stream& stream, const Clock& clock);
   Intake(Intake&&) noexcept;

@@ -81,7 +81,8 @@ class MqttIngestThread final : public MqttIngest {
                             "Response topics outside of mqtt.receipt_topics: not answered")) {
     for (auto* pipeline : pipelines) {
       const auto& name = pipeline->config.name;
-      doors_.emplace(name, make_door(Intake(*pipeline, clock), name, metrics));
+      auto& seconds = durable_seconds(metrics, {{"pipeline", name}, {"source", "mqtt"}});
+      doors_.emplace(name, make_door(Intake(*pipeline, clock, &seconds), name, metrics));
     }
     tell_health();
     thread_ = Thread("mqtt-ingest", [this](const std::stop_token& stop) { run(stop); });

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "collector/store/store.h"
+#include "shared/base/base64url.h"
 #include "shared/base/bytes.h"
 
 namespace tributary::collector {
@@ -15,40 +16,7 @@ namespace {
 
 constexpr auto kVersion = std::byte{1};
 constexpr std::size_t kKeyAt = 1 + sizeof(std::int64_t) + sizeof(std::int32_t);
-constexpr std::string_view kDigits =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::size_t kTextSizeMax = 4 * (kKeyAt + kKeySizeMax + sizeof(std::uint32_t)) / 3 + 4;
-
-std::string base64url(ByteView bytes) {
-  std::string text;
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  for (const auto byte : bytes) {
-    bits = bits << 8U | std::to_integer<std::uint32_t>(byte);
-    for (count += 8; count >= 6; count -= 6) text += kDigits[bits >> (count - 6) & 0x3fU];
-  }
-  if (count > 0) text += kDigits[bits << (6 - count) & 0x3fU];
-  return text;
-}
-
-// Nothing for any text that base64url() doesn't write.
-std::optional<Bytes> from_base64url(std::string_view text) {
-  Bytes bytes;
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  for (const char digit : text) {
-    const auto value = kDigits.find(digit);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = bits << 6U | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes.push_back(static_cast<std::byte>(bits >> count & 0xffU));
-  }
-  const bool rest_is_zero = (bits & ((1U << count) - 1)) == 0;
-  if (count >= 6 || !rest_is_zero) return std::nullopt;
-  return bytes;
-}
 
 // G. Fowler, L. C. Noll, K.-P. Vo: FNV-1a.
 std::uint32_t checksum(ByteView bytes) {

@@ -2,6 +2,7 @@
 
 #include <bson/bson.h>
 
+#include <compare>
 #include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -22,6 +23,8 @@ namespace tributary::collector {
 struct MongodbTime {
   std::int64_t milliseconds = 0;  // since 1970, rounded down
   std::int32_t nanoseconds = 0;   // 0 … 999,999; 1,000,000 … 1,000,999,999 in a leap second
+
+  auto operator<=>(const MongodbTime&) const = default;
 
   static MongodbTime of(Timestamp time);
   // Nothing for what is none of a Timestamp's.

@@ -115,16 +115,22 @@ Result<MongodbLayout> MongodbLayout::of(const Schema& schema) {
   }
   layout.indexes_.push_back(std::move(key));
   layout.indexes_.push_back({.name = "tributary_time", .fields = layout.order_});
+  std::vector<std::string> of_series;
   if (const auto& series = schema.series(); !series.empty()) {
     MongodbIndex index{.name = "tributary_series", .fields = {series}};
     std::ranges::copy_if(layout.order_, std::back_inserter(index.fields),
                          [&](const auto& field) { return field != series; });
+    of_series = index.fields;
     layout.indexes_.push_back(std::move(index));
   }
   for (auto at = layout.indexes_.begin(); at != layout.indexes_.end();) {
     const bool repeated = std::any_of(
         layout.indexes_.begin(), at, [&](const auto& other) { return other.fields == at->fields; });
     at = repeated ? layout.indexes_.erase(at) : at + 1;
+  }
+  if (!of_series.empty() && schema.series() != schema.time()) {
+    const auto found = std::ranges::find(layout.indexes_, of_series, &MongodbIndex::fields);
+    layout.series_index_ = static_cast<std::size_t>(found - layout.indexes_.begin());
   }
   for (const auto& index : layout.indexes_) {
     for (const auto& field : index.fields) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,6 +76,9 @@ class MongodbLayout {
   [[nodiscard]] const std::vector<MongodbIndex>& indexes() const { return indexes_; }
   // The fields of the time, then the rest of the key.
   [[nodiscard]] const std::vector<std::string>& order() const { return order_; }
+  // Which one of indexes() is that of the series; none when the schema has no series, or its time
+  // is the series.
+  [[nodiscard]] std::optional<std::size_t> series_index() const { return series_index_; }
   // Whether `pattern` (the `key` of an index) is that of the unique one.
   [[nodiscard]] bool is_key_pattern(const bson_t* pattern) const;
 
@@ -89,6 +93,7 @@ class MongodbLayout {
 
   std::vector<MongodbIndex> indexes_;
   std::vector<std::string> order_;
+  std::optional<std::size_t> series_index_;
 };
 
 }  // namespace tributary::collector

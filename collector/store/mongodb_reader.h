@@ -7,38 +7,40 @@
 #include "collector/store/mongodb_client.h"
 #include "collector/store/mongodb_codec.h"
 #include "collector/store/mongodb_layout.h"
+#include "collector/store/mongodb_series.h"
 #include "collector/store/store.h"
 #include "shared/base/mutex.h"
 
 namespace tributary::collector {
 
-// The queries. Each one reads along one of our indexes, between two of its places, so that the
-// server neither sorts nor reads what the range leaves out; what a majority of the servers doesn't
-// have is not shown. Any thread.
+// The questions to a collection: finds out along which of our indexes each is answered, and what
+// that one is called there. Any thread.
 class MongodbReader {
  public:
   // All must outlive this.
   MongodbReader(const MongodbTarget& target, const MongodbCodec& codec, const MongodbLayout& layout,
                 MongodbClients& clients, std::chrono::milliseconds query_time);
 
-  // As Store::query.
+  // As those of Store.
   Result<Page> query(const Query& query);
+  Result<Buckets> aggregate(const AggregateQuery& query);
+  Result<SeriesPage> series(const SeriesQuery& query);
 
  private:
-  struct Plan;
-
-  Result<Plan> plan(const Query& query) const;
+  // What `ask` gives, which takes a MongodbRead along this one of the layout's indexes; an empty
+  // answer when there is no collection.
+  template <class Answer, class Ask>
+  Result<Answer> read(std::size_t index_number, const Ask& ask);
   // The names of the indexes there; empty when there is no collection.
   Result<std::vector<std::string>> index_names(const MongodbClient& client);
   void forget_index_names();
-  Result<Page> read_page(const MongodbClient& client, const Query& query, const Plan& plan,
-                         const std::string& index) const;
 
   const MongodbTarget& target_;
   const MongodbCodec& codec_;
   const MongodbLayout& layout_;
   MongodbClients& clients_;
   const std::chrono::milliseconds query_time_;
+  SeriesFences series_fences_;
 
   Mutex mutex_;
   std::vector<std::string> index_names_

@@ -50,22 +50,12 @@ class MongodbStore final : public Store {
     return std::move(outcomes);
   }
 
-  Result<Page> query(const Query& query) override {
-    auto page = reader_->query(query);
-    const MutexLock lock(mutex_);
-    if (page) query_problem_.clear();
-    if (!page && page.error() != errc::invalid_argument && page.error() != errc::timed_out) {
-      query_problem_ = page.error().message();
-      return fail(errc::unavailable, query_problem_);
-    }
-    return page;
+  Result<Page> query(const Query& query) override { return noted(reader_->query(query)); }
+  Result<Buckets> aggregate(const AggregateQuery& query) override {
+    return noted(reader_->aggregate(query));
   }
-
-  Result<Buckets> aggregate(const AggregateQuery& /*query*/) override {
-    return fail(errc::unsupported, "aggregates are not there yet");
-  }
-  Result<SeriesPage> series(const SeriesQuery& /*query*/) override {
-    return fail(errc::unsupported, "series are not there yet");
+  Result<SeriesPage> series(const SeriesQuery& query) override {
+    return noted(reader_->series(query));
   }
 
   HealthCheck health() const override {
@@ -82,6 +72,21 @@ class MongodbStore final : public Store {
   }
 
  private:
+  // For health(): what the asker can't mend is a failure of the database.
+  template <class Answer>
+  Result<Answer> noted(Result<Answer> answer) {
+    const MutexLock lock(mutex_);
+    if (answer) {
+      query_problem_.clear();
+    } else if (const auto& error = answer.error(); error != errc::invalid_argument &&
+                                                   error != errc::timed_out &&
+                                                   error != errc::unsupported) {
+      query_problem_ = error.message();
+      return fail(errc::unavailable, query_problem_);
+    }
+    return answer;
+  }
+
   const MongodbTarget target_;
   const MongodbCodec codec_;
   const MongodbLayout layout_;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "collector/store/canonical_member.h"
+#include "collector/store/series_id.h"
 #include "collector/store/sqlite_plan.h"
 #include "shared/event/json.h"
 
@@ -13,23 +14,6 @@ namespace tributary::collector {
 namespace {
 
 using nlohmann::json;
-
-bool is_id(const json& value, SchemaField::Type type) {
-  switch (type) {
-    case SchemaField::Type::string:
-    case SchemaField::Type::time:
-    case SchemaField::Type::uuid:
-      return value.is_string();
-    case SchemaField::Type::integer:
-    case SchemaField::Type::number:
-      return value.is_number();
-    case SchemaField::Type::boolean:
-      return value.is_boolean();
-    case SchemaField::Type::nested:
-      break;
-  }
-  return false;
-}
 
 // A value as it stands in the column: what bind_field made of it.
 json column_value(const SqliteStatement& row, int column) {
@@ -59,14 +43,10 @@ Result<SqliteSeriesScan> SqliteSeriesScan::of(const SeriesQuery& query, const Sq
   }
   SqliteSeriesScan scan(query, layout);
   scan.name_ = canonical_text(schema.series());
+  using enum SchemaField::Type;
   const auto type = schema.field(schema.series())->type;
-  scan.texts_ = is_id(json(""), type);
-  if (!query.after) return scan;
-  auto after = parse_json(*query.after, 1);
-  if (!after || !is_id(*after, type)) {
-    return fail(errc::invalid_argument, "after=" + *query.after + ": is no id of a series");
-  }
-  scan.after_ = std::move(*after);
+  scan.texts_ = type == string || type == time || type == uuid;
+  if (query.after) TRIBUTARY_ASSIGN(scan.after_, parse_series_id(*query.after, schema));
   return scan;
 }
 

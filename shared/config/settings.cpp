@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "shared/base/byte_size.h"
+#include "shared/base/duration.h"
 #include "shared/config/tree.h"
 
 namespace tributary {
@@ -62,35 +63,6 @@ void add_unknown(const SettingNode& node, std::vector<std::string>& mistakes) {
 bool is_finite(const SettingNode& node) {
   return !(node.is(Kind::number) && !std::isfinite(node.number)) &&
          std::ranges::all_of(node.children, [](const auto& child) { return is_finite(*child); });
-}
-
-struct Unit {
-  std::string_view name;
-  double milliseconds;
-};
-constexpr std::array kUnits = {Unit{"ms", 1},       Unit{"s", 1000},      Unit{"m", 60'000},
-                               Unit{"min", 60'000}, Unit{"h", 3'600'000}, Unit{"d", 86'400'000}};
-
-// "100ms", "1.5h".
-std::optional<double> milliseconds_of(std::string_view text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc()) return std::nullopt;
-  std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  if (unit.starts_with(' ')) unit.remove_prefix(1);
-  const auto* const found = std::ranges::find(kUnits, unit, &Unit::name);
-  if (found == kUnits.end()) return std::nullopt;
-  return number * found->milliseconds;
-}
-
-std::string duration_text(std::chrono::milliseconds duration) {
-  const auto count = duration.count();
-  for (const auto* const unit : {&kUnits[5], &kUnits[4], &kUnits[2], &kUnits[1]}) {
-    const auto length = static_cast<std::int64_t>(unit->milliseconds);
-    if (count != 0 && count % length == 0)
-      return std::to_string(count / length) + std::string(unit->name);
-  }
-  return std::to_string(count) + "ms";
 }
 
 std::string size_text(std::uint64_t bytes) {
@@ -223,7 +195,7 @@ std::chrono::milliseconds Settings::duration(std::string_view key, std::chrono::
   std::optional<double> value;
   if (node->is(Kind::integer)) value = static_cast<double>(node->integer) * 1000;
   if (node->is(Kind::number)) value = node->number * 1000;
-  if (node->is(Kind::string)) value = milliseconds_of(node->text);
+  if (node->is(Kind::string)) value = parse_milliseconds(node->text);
   if (!value || !std::isfinite(*value)) {
     const std::string there =
         node->is(Kind::string) ? '"' + node->text + '"' : std::string(node->kind_text());

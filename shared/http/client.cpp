@@ -117,6 +117,12 @@ class AnswerReader {
     if (!text_.starts_with("HTTP/1.") || end == std::string::npos || end < kStatusAt + 3) {
       return fail(errc::invalid_argument, address_ + " doesn't answer as an HTTP server");
     }
+    if (status() == "401" || status() == "403") {
+      return fail(errc::refused,
+                  address_ +
+                      " asks for a token that allows this (http.token_file, or http.token in "
+                      "the environment as TRIBUTARY_HTTP__TOKEN)");
+    }
     return fail(errc::refused,
                 address_ + " answered " + status() + ": " + text_.substr(end + kEnd.size()));
   }
@@ -155,27 +161,30 @@ Result<std::string> ask_for_text(const std::string& address, const std::string& 
   return text;
 }
 
-std::string head(std::string_view method, const std::string& target, const std::string& address) {
-  return std::string(method) + " " + target + " HTTP/1.0\r\nHost: " + address +
-         "\r\nConnection: close\r\n";
+std::string head(std::string_view method, const std::string& target, const std::string& address,
+                 const std::string& token) {
+  return std::string(method) + " " + target + " HTTP/1.0\r\nHost: " + address + "\r\n" +
+         (token.empty() ? "" : "Authorization: Bearer " + token + "\r\n") + "Connection: close\r\n";
 }
 
 }  // namespace
 
 Result<std::string> http_get(const std::string& address, const std::string& target,
-                             std::chrono::milliseconds time) {
-  return ask_for_text(address, head("GET", target, address) + "\r\n", time);
+                             std::chrono::milliseconds time, const std::string& token) {
+  return ask_for_text(address, head("GET", target, address, token) + "\r\n", time);
 }
 
 Result<void> http_get(const std::string& address, const std::string& target,
-                      std::chrono::milliseconds time, const HttpTake& take) {
-  return ask(address, head("GET", target, address) + "\r\n", time, take);
+                      std::chrono::milliseconds time, const HttpTake& take,
+                      const std::string& token) {
+  return ask(address, head("GET", target, address, token) + "\r\n", time, take);
 }
 
 Result<std::string> http_post(const std::string& address, const std::string& target,
-                              const std::string& json, std::chrono::milliseconds time) {
+                              const std::string& json, std::chrono::milliseconds time,
+                              const std::string& token) {
   return ask_for_text(address,
-                      head("POST", target, address) +
+                      head("POST", target, address, token) +
                           "Content-Type: application/json\r\nContent-Length: " +
                           std::to_string(json.size()) + "\r\n\r\n" + json,
                       time);

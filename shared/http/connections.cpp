@@ -15,6 +15,8 @@ namespace tributary::http {
 namespace {
 
 constexpr std::size_t kFieldsMax = 100;
+constexpr std::uint32_t kHeaderMax = 32U << 10;  // all fields together
+constexpr std::size_t kMethodSizeMax = 32;
 constexpr std::size_t kReadBuffer = 16U << 10;
 constexpr std::size_t kPieceMax = 256U << 10;
 
@@ -47,11 +49,30 @@ class Logger {
     const std::string text = message();
     if (text.find("parser error HPE_") == std::string::npos) return;
     Socket* const socket = Socket::current();
-    if (socket != nullptr && !socket->refusal.empty()) {
-      Socket::answer_at_shutdown(std::exchange(socket->refusal, {}));
-    } else {
-      Socket::answer_at_shutdown(whole_response(refusal(text)));
+    if (socket != nullptr && socket->on_unreadable) socket->on_unreadable();
+    std::string answer;
+    if (socket != nullptr && text.find("HPE_INVALID_METHOD") != std::string::npos) {
+      answer = answer_to_method(*socket);
+    } else if (socket != nullptr) {
+      answer = std::exchange(socket->refusal, {});
     }
+    Socket::answer_at_shutdown(answer.empty() ? whole_response(refusal(text)) : std::move(answer));
+  }
+
+ private:
+  // "QUERY /data HTTP/1.1" at the begin of what was read; empty for anything else.
+  static std::string answer_to_method(const Socket& socket) {
+    const auto read = socket.last_read();
+    const auto line = read.substr(0, read.find('\r'));
+    const auto method = line.substr(0, line.find(' '));
+    const auto version = line.rfind(" HTTP/1.");
+    const bool is_request =
+        !method.empty() && method.size() <= kMethodSizeMax &&
+        std::ranges::all_of(method, [](char c) { return c >= 'A' && c <= 'Z'; }) &&
+        version != std::string_view::npos && version > method.size();
+    if (!is_request || !socket.on_unknown_method) return {};
+    return socket.on_unknown_method(method,
+                                    line.substr(method.size() + 1, version - method.size() - 1));
   }
 };
 
@@ -69,8 +90,33 @@ restinio::impl::http_parser_ctx_t& context_of(http_parser* parser) {
   return *static_cast<restinio::impl::http_parser_ctx_t*>(parser->data);
 }
 
+// Makes the parser fail, with this answer.
+int refuse(const HttpResponse& answer) {
+  if (auto* const socket = Socket::current()) socket->refusal = whole_response(answer);
+  return -1;
+}
+
+// What the parser lets pass and another server may take for something else, such as a body's other
+// length (RFC 9112, 5.1 and 6.1). Null: nothing.
+const char* ambiguity(const http_parser& parser, const restinio::http_request_header_t& header) {
+  bool has_space = false;
+  bool has_coding = false;
+  header.for_each_field([&](const auto& field) {
+    has_space = has_space || field.name().find(' ') != std::string::npos;
+    has_coding = has_coding || field.field_id() == restinio::http_field::transfer_encoding;
+  });
+  if (has_space) return "the name of a header field has a space";
+  const bool is_chunked = (parser.flags & F_CHUNKED) != 0;
+  if (has_coding && (!is_chunked || parser.http_minor == 0))
+    return "the only Transfer-Encoding is chunked, of HTTP/1.1";
+  return nullptr;
+}
+
 int on_headers_complete(http_parser* parser) {
+  // The parser takes a request without a version for HTTP/0.9.
+  if (parser->http_major != 1) return refuse(problem(505, "this server speaks HTTP/1.1"));
   auto& header = context_of(parser).m_header;
+  if (const char* why = ambiguity(*parser, header)) return refuse(problem(400, why));
   header.http_major(parser->http_major);
   header.http_minor(parser->http_minor);
   // An offer of another protocol may be passed over (RFC 9110, 7.8); RESTinio would stop its clock.
@@ -91,8 +137,7 @@ int on_body(http_parser* parser, const char* at, std::size_t length) {
   if (socket != nullptr && !socket->body.grow(length)) {
     auto busy = problem(503, "too many large requests at once: try again in a moment");
     busy.headers.emplace_back("Retry-After", "1");
-    socket->refusal = whole_response(busy);
-    return -1;
+    return refuse(busy);
   }
   return restinio::impl::restinio_body_cb(parser, at, length);
 }
@@ -191,12 +236,15 @@ struct Connections::Engine {
   asio::io_context& context;
   std::shared_ptr<BodyBudget> bodies;
   std::shared_ptr<Settings> settings;
+  std::function<void(HttpRefusal)> on_refused;
+  UnknownMethod unknown_method;
   std::atomic<std::uint64_t> last_connection{0};
 };
 
 Connections::Connections(asio::io_context& context, const HttpServerOptions& options,
-                         std::function<void(Arrived)> arrived)
+                         std::function<void(Arrived)> arrived, UnknownMethod unknown_method)
     : waiting_(std::make_shared<Waiting>()) {
+  http_parser_set_max_header_size(kHeaderMax);
   auto settings = server_settings(options);
   settings.request_handler([waiting = waiting_,
                             arrived = std::move(arrived)](restinio::request_handle_t handle) {
@@ -204,6 +252,7 @@ Connections::Connections(asio::io_context& context, const HttpServerOptions& opt
     Arrived request;
     request.method = header.method().c_str();
     request.target = header.request_target();
+    request.client = handle->remote_endpoint().address().to_string();
     header.for_each_field(
         [&](const auto& field) { request.headers.emplace_back(field.name(), field.value()); });
     request.body = handle->body();
@@ -219,13 +268,20 @@ Connections::Connections(asio::io_context& context, const HttpServerOptions& opt
   const auto timers = settings.timer_factory()->create(context);
   engine_ = std::make_unique<Engine>(
       context, std::make_shared<BodyBudget>(options.bodies_size_max),
-      std::make_shared<Settings>(std::move(settings), parser_settings(), timers));
+      std::make_shared<Settings>(std::move(settings), parser_settings(), timers),
+      options.on_refused, std::move(unknown_method));
 }
 
 Connections::~Connections() = default;
 
 void Connections::start(Socket socket, const asio::ip::tcp::endpoint& peer) {
   socket.body = BodyClaim(engine_->bodies);
+  if (engine_->on_refused) {
+    socket.on_unreadable = [&tell = engine_->on_refused] { tell(HttpRefusal::unreadable); };
+  }
+  socket.on_unknown_method = [&answer = engine_->unknown_method](auto method, auto target) {
+    return whole_response(answer(method, target));
+  };
   const auto connection = std::make_shared<Connection>(
       ++engine_->last_connection, std::move(socket), engine_->settings, peer, Seat{nullptr});
   asio::post(connection->get_executor(), [connection] { connection->init(); });

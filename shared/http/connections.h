@@ -19,6 +19,7 @@ struct Arrived {
   std::uint64_t number = 0;
   std::string method;
   std::string target;
+  std::string client;  // its address
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   bool chunks_understood = true;  // the client speaks HTTP/1.1
@@ -39,9 +40,11 @@ enum class Then {
 // that half-closes gets its answer, and what it sends ahead waits in the kernel.
 class Connections {
  public:
-  // `arrived` is called on an I/O thread, and must return at once.
+  // Both are called on an I/O thread, and must return at once. `unknown_method` answers, before the
+  // connection ends, a request whose method the parser doesn't know: method and target.
+  using UnknownMethod = std::function<HttpResponse(std::string_view, std::string_view)>;
   Connections(asio::io_context& context, const HttpServerOptions& options,
-              std::function<void(Arrived)> arrived);
+              std::function<void(Arrived)> arrived, UnknownMethod unknown_method);
   ~Connections();
 
   // I/O threads only.

@@ -20,43 +20,55 @@ class OpenBody {
  public:
   explicit OpenBody(std::shared_ptr<HttpResponder::State> state) : state_(std::move(state)) {}
 
-  // False when the answer is complete by that: HEAD.
-  bool begin(const HttpResponse& response) {
-    const bool chunked = state_->chunks_understood;
+  // False when the answer is complete by that: HEAD, or the client has it already.
+  bool begin(HttpResponse response, http::Body body) {
+    const auto form = http::negotiate(response, body, state_->wishes, *state_->options);
+    state_->status = response.status;
+    const bool bodiless = form == http::Form::none;
+    const bool chunked = state_->chunks_understood && !bodiless;
+    const bool keeps_alive = state_->keeps_alive() && (chunked || bodiless);
     head_ = http::response_head(response, chunked ? "Transfer-Encoding: chunked\r\n" : "",
-                                state_->keeps_alive() && chunked, chunked);
-    if (!state_->head_only) return true;
-    state_->connections->write(state_->number, std::move(head_), {}, state_->after_answer());
+                                keeps_alive, state_->chunks_understood);
+    if (!state_->head_only && !bodiless) {
+      if (form == http::Form::gzip) compressor_ = state_->options->gzip();
+      return true;
+    }
+    state_->write(std::move(head_), {}, keeps_alive ? Then::keep_alive : Then::close, 0);
     return false;
   }
   void write(std::string piece, std::function<void(bool)> done) {
-    std::string before = std::exchange(head_, {});
-    if (state_->chunks_understood && !piece.empty()) {
-      before += hexadecimal(piece.size()) + "\r\n";
-      piece += "\r\n";
-    }
-    state_->connections->write(state_->number, std::move(before), std::move(piece), Then::more,
-                               std::move(done));
+    if (compressor_ && !piece.empty()) piece = compressor_->add(piece);
+    send(std::move(piece), std::move(done));
   }
   void end() {
+    if (compressor_) send(compressor_->finish({}), {});
     std::string last = std::exchange(head_, {});
     if (state_->chunks_understood) last += "0\r\n\r\n";
-    state_->connections->write(state_->number, std::move(last), {},
-                               state_->chunks_understood ? state_->after_answer() : Then::close);
+    state_->write(std::move(last), {},
+                  state_->chunks_understood ? state_->after_answer() : Then::close, 0);
   }
   void break_off() {
     if (!head_.empty()) {
       state_->answer(problem(500, "the answer could not be made"));
       return;
     }
+    state_->whole = false;
     // A missing last chunk shows that the body isn't whole; without chunks only a reset does.
-    state_->connections->write(state_->number, {}, {},
-                               state_->chunks_understood ? Then::close : Then::reset);
+    state_->write({}, {}, state_->chunks_understood ? Then::close : Then::reset, 0);
   }
 
   [[nodiscard]] const HttpResponder::State& state() const { return *state_; }
 
  private:
+  void send(std::string piece, std::function<void(bool)> done) {
+    const std::size_t bytes = piece.size();
+    std::string before = std::exchange(head_, {});
+    if (state_->chunks_understood && !piece.empty()) {
+      before += hexadecimal(piece.size()) + "\r\n";
+      piece += "\r\n";
+    }
+    state_->write(std::move(before), std::move(piece), Then::more, bytes, std::move(done));
+  }
   static std::string hexadecimal(std::size_t number) {
     std::array<char, 16> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
@@ -65,6 +77,7 @@ class OpenBody {
 
   std::shared_ptr<HttpResponder::State> state_;
   std::string head_;  // until it is sent
+  std::unique_ptr<HttpCompressor> compressor_;
 };
 
 // A body that is asked for: a step makes one piece on a worker, and is pushed again once the piece
@@ -108,13 +121,51 @@ class PulledBody : public std::enable_shared_from_this<PulledBody> {
 
 }  // namespace
 
-void HttpResponder::State::answer(HttpResponse response) const {
-  const bool bodiless = response.status == 204 || response.status == 304;
+HttpResponder::State::~State() {
+  if (status == 0 || !options->on_answered) return;
+  options->on_answered({.request_id = wishes.request_id,
+                        .method = method,
+                        .path = path,
+                        .route = route.get(),
+                        .status = status,
+                        .bytes = bytes_sent,
+                        .whole = whole,
+                        .duration = std::chrono::steady_clock::now() - arrived,
+                        .client = client,
+                        .token = token});
+}
+
+void HttpResponder::State::write(std::string head, std::string body, Then then, std::size_t bytes,
+                                 std::function<void(bool)> done) {
+  bytes_sent += bytes;
+  connections->write(number, std::move(head), std::move(body), then,
+                     [self = shared_from_this(), done = std::move(done)](bool written) {
+                       if (!written) self->whole = false;
+                       if (done) done(written);
+                     });
+}
+
+void HttpResponder::State::answer(HttpResponse response) {
+  const auto form = http::negotiate(response, http::Body::whole, wishes, *options);
+  status = response.status;
+  if (form != http::Form::gzip) return write_whole(std::move(response), form);
+  const auto plain = std::make_shared<HttpResponse>(std::move(response));
+  const auto compress = [self = shared_from_this(), plain] {
+    plain->body = self->options->gzip()->finish(plain->body);
+    self->write_whole(std::move(*plain), http::Form::gzip);
+  };
+  const bool may_block = route && route->runs != HttpRoute::Runs::on_io_thread;
+  if (may_block || !workers->try_push(compress)) compress();
+}
+
+void HttpResponder::State::write_whole(HttpResponse response, http::Form form) {
+  const bool bodiless = form == http::Form::none;
   const std::string length = "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
   std::string head = http::response_head(response, bodiless ? std::string_view() : length,
                                          keeps_alive(), chunks_understood);
   if (head_only || bodiless) response.body.clear();
-  connections->write(number, std::move(head), std::move(response.body), after_answer());
+  const std::size_t bytes = response.body.size();
+  write(std::move(head), std::move(response.body), after_answer(), bytes);
 }
 
 HttpResponder::HttpResponder(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -138,7 +189,7 @@ void HttpResponder::respond(HttpResponse response) {
 void HttpResponder::stream(const HttpResponse& head,
                            std::function<std::optional<std::string>()> next) {
   OpenBody body(std::exchange(state_, nullptr));
-  if (body.begin(head))
+  if (body.begin(head, http::Body::pieces))
     std::make_shared<PulledBody>(std::move(body), std::move(next))->continue_on_worker();
 }
 
@@ -164,7 +215,7 @@ struct HttpFeed::State {
 HttpFeed HttpResponder::feed(const HttpResponse& head, std::size_t waiting_max) {
   state_->connections->mark_endless(state_->number);
   OpenBody body(std::exchange(state_, nullptr));
-  const bool open = body.begin(head);
+  const bool open = body.begin(head, http::Body::feed);
   auto state = std::make_shared<HttpFeed::State>(std::move(body), waiting_max);
   state->ended = !open;
   if (open) HttpFeed::State::send(state, {});  // the head, so that the client knows it is heard

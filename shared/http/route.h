@@ -1,6 +1,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tributary {
@@ -19,6 +21,11 @@ struct HttpContent {
   std::string schema = "true";  // JSON Schema, as JSON
 };
 
+// {"type": "object", …} with these members (name, JSON Schema), all of them required.
+std::string object_schema(const std::vector<std::pair<std::string_view, std::string>>& members);
+// What problem() makes; its schema is the component `Problem`.
+HttpContent problem_content();
+
 struct HttpAnswer {
   int status = 200;
   std::string description;
@@ -33,7 +40,9 @@ struct HttpOperation {
   std::string description{};
   std::vector<HttpParameter> parameters{};
   std::vector<HttpContent> body{};
-  // Beside what the server answers by itself: 400, 401, 403, 404, 413, 414, 431, 500, 503.
+  bool body_required = true;  // where there can be one
+  // Beside what the server answers by itself: 304 (to a response with an ETag), 400, 401, 403, 404,
+  // 413, 414, 431, 500, 503.
   std::vector<HttpAnswer> answers{};
 };
 

@@ -10,9 +10,11 @@
 
 #include "shared/base/check.h"
 #include "shared/http/connections.h"
+#include "shared/http/cors.h"
 #include "shared/http/problem.h"
 #include "shared/http/responder.h"
 #include "shared/http/router.h"
+#include "shared/http/tokens.h"
 #include "shared/http/worker_pool.h"
 
 namespace tributary {
@@ -22,6 +24,7 @@ using asio::ip::tcp;
 
 constexpr std::chrono::milliseconds kAcceptRetry{100};
 constexpr std::size_t kWaitingPerWorker = 64;
+constexpr std::chrono::seconds kTokensLook{1};
 
 // "127.0.0.1:8000", "[::1]:8000", "localhost:8000".
 std::optional<tcp::endpoint> parse_address(std::string_view text) {
@@ -62,11 +65,41 @@ Error cannot_listen(const std::string& address, const asio::error_code& ec) {
           "cannot listen on " + address + advice};
 }
 
+// The answer to a request that its token doesn't let in.
+HttpResponse not_admitted(Tokens::Verdict verdict, const std::string& scope) {
+  if (verdict == Tokens::Verdict::no_scope)
+    return problem(403,
+                   "this needs a token with the scope " + scope + ", which yours doesn't have");
+  const bool wrong = verdict == Tokens::Verdict::wrong_token;
+  auto response = problem(401, (wrong ? "this is no token of this server: a token with the scope "
+                                      : "this needs a token with the scope ") +
+                                   scope + " goes into the header, as Authorization: Bearer TOKEN");
+  response.headers.emplace_back(
+      "WWW-Authenticate",
+      std::string(R"(Bearer realm="tributary")") + (wrong ? R"(, error="invalid_token")" : ""));
+  return response;
+}
+
+HttpResponse too_busy(std::string_view why) {
+  auto response = problem(503, why);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+// For a path with these methods; none: there is no such path.
+HttpResponse no_route(std::string_view method, const std::string& allowed) {
+  if (allowed.empty()) return problem(404, "there is nothing at this address");
+  auto response = problem(405, std::string(method) + " is not possible here, but " + allowed);
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
 }  // namespace
 
 class HttpServer::Impl {
  public:
-  explicit Impl(HttpServerOptions options) : options_(std::move(options)) {}
+  explicit Impl(HttpServerOptions options)
+      : options_(std::make_shared<const HttpServerOptions>(std::move(options))) {}
   ~Impl() { stop(std::chrono::seconds(5)); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -74,12 +107,13 @@ class HttpServer::Impl {
   void route(HttpRoute route, HttpHandler handler) {
     CHECK(threads_.empty());
     router_.add(route.method, route.pattern);
-    routes_.push_back(std::move(route));
+    routes_->push_back(std::move(route));
     handlers_.push_back(std::move(handler));
   }
-  [[nodiscard]] std::span<const HttpRoute> routes() const { return routes_; }
+  [[nodiscard]] std::span<const HttpRoute> routes() const { return *routes_; }
   Result<void> start();
   [[nodiscard]] std::vector<std::string> addresses() const;
+  [[nodiscard]] std::size_t connections() const { return *connection_count_; }
   void stop(std::chrono::milliseconds time);
 
  private:
@@ -96,17 +130,22 @@ class HttpServer::Impl {
   void accept_next(Listener& listener);
   void admit(http::Socket socket);
   void handle(http::Arrived arrived);
+  void call(std::size_t route, HttpRequest request, HttpResponder responder);
+  void look_at_tokens();
   void run(const HttpHandler& handler, HttpRequest request, HttpResponder responder) const;
   void report(const std::string& what) const {
-    if (options_.on_error) options_.on_error(what);
+    if (options_->on_error) options_->on_error(what);
   }
 
-  const HttpServerOptions options_;
+  // What a responder needs is shared with it.
+  const std::shared_ptr<const HttpServerOptions> options_;
   Router router_;
-  std::vector<HttpRoute> routes_;
+  const std::shared_ptr<std::vector<HttpRoute>> routes_ =
+      std::make_shared<std::vector<HttpRoute>>();
   std::vector<HttpHandler> handlers_;  // of each route
   // What holds sockets is declared after the context, so that it goes before it.
   std::unique_ptr<asio::io_context> context_;
+  std::optional<asio::steady_timer> tokens_timer_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::string> addresses_;
   std::shared_ptr<http::Connections> connections_;
@@ -121,7 +160,7 @@ class HttpServer::Impl {
 Result<void> HttpServer::Impl::start() {
   CHECK(context_ == nullptr);
   context_ = std::make_unique<asio::io_context>();
-  for (const auto& address : options_.listen) {
+  for (const auto& address : options_->listen) {
     if (auto listening = listen(address); !listening) {
       listeners_.clear();
       addresses_.clear();
@@ -129,19 +168,29 @@ Result<void> HttpServer::Impl::start() {
       return listening;
     }
   }
-  workers_ = std::make_shared<WorkerPool>(options_.workers, options_.workers * kWaitingPerWorker);
+  workers_ = std::make_shared<WorkerPool>(options_->workers, options_->workers * kWaitingPerWorker);
   status_worker_ = std::make_unique<WorkerPool>(1, kWaitingPerWorker);
-  connections_ =
-      std::make_shared<http::Connections>(*context_, options_, [this](http::Arrived arrived) {
+  connections_ = std::make_shared<http::Connections>(
+      *context_, *options_,
+      [this](http::Arrived arrived) {
         // Away from the connection's strand: RESTinio then reads on only after the answer.
         asio::post(*context_,
                    [this, arrived = std::move(arrived)]() mutable { handle(std::move(arrived)); });
+      },
+      [this](std::string_view method, std::string_view asked) {
+        const auto target = RequestTarget::parse(asked);
+        if (!target) return problem(400, target.error());
+        return no_route(method, router_.find(method, target->segments).allowed);
       });
+  if (options_->tokens) {
+    tokens_timer_.emplace(*context_);
+    look_at_tokens();
+  }
   for (const auto& listener : listeners_) {
     asio::post(listener->acceptor.get_executor(),
                [this, &listener = *listener] { accept_next(listener); });
   }
-  for (std::size_t i = 0; i < std::max<std::size_t>(options_.threads, 1); ++i) {
+  for (std::size_t i = 0; i < std::max<std::size_t>(options_->threads, 1); ++i) {
     threads_.emplace_back([this] {
       const auto work = asio::make_work_guard(*context_);
       context_->run();
@@ -201,12 +250,11 @@ void HttpServer::Impl::admit(http::Socket socket) {
   const auto peer = socket.remote_endpoint(ec);
   if (ec) return;  // it has left already
   static_cast<void>(socket.set_option(tcp::no_delay(true), ec));
-  if (++*connection_count_ > options_.connections_max) {
+  if (++*connection_count_ > options_->connections_max) {
     --*connection_count_;
-    auto full =
-        problem(503, "this server has as many connections as it may have: try again in a moment");
-    full.headers.emplace_back("Retry-After", "1");
-    socket.refuse(http::whole_response(full));
+    if (options_->on_refused) options_->on_refused(HttpRefusal::too_many_connections);
+    socket.refuse(http::whole_response(
+        too_busy("this server has as many connections as it may have: try again in a moment")));
     socket.shutdown(tcp::socket::shutdown_send, ec);
     socket.close();
     return;
@@ -217,38 +265,54 @@ void HttpServer::Impl::admit(http::Socket socket) {
 }
 
 void HttpServer::Impl::handle(http::Arrived arrived) {
+  HttpRequest request;
+  request.method = std::move(arrived.method);
+  request.body = std::move(arrived.body);
+  request.headers = std::move(arrived.headers);
+  request.client = std::move(arrived.client);
+  auto target = RequestTarget::parse(arrived.target);
+  request.path =
+      target ? std::move(target->path) : arrived.target.substr(0, arrived.target.find('?'));
+
   auto state = std::make_shared<HttpResponder::State>();
+  state->options = options_;
   state->connections = connections_;
   state->workers = workers_;
-  state->on_error = options_.on_error;
+  state->wishes = http::Wishes::of(request, *options_);
+  state->method = request.method;
+  state->path = request.path;
+  state->client = request.client;
   state->number = arrived.number;
-  state->head_only = arrived.method == "HEAD";
+  state->head_only = request.method == "HEAD";
   state->chunks_understood = arrived.chunks_understood;
   state->keep_alive = arrived.keep_alive;
   state->claim = std::move(arrived.claim);
-  HttpResponder responder(std::move(state));
-
-  auto target = RequestTarget::parse(arrived.target);
+  HttpResponder responder(state);
   if (!target) return responder.respond(problem(400, target.error()));
-  auto match = router_.find(arrived.method, target->segments);
-  if (!match.route && match.allowed.empty())
-    return responder.respond(problem(404, "there is nothing at this address"));
-  if (!match.route) {
-    auto response = problem(405, arrived.method + " is not possible here, but " + match.allowed);
-    response.headers.emplace_back("Allow", match.allowed);
-    return responder.respond(std::move(response));
-  }
 
-  HttpRequest request;
-  request.method = std::move(arrived.method);
-  request.path = std::move(target->path);
+  auto match = router_.find(request.method, target->segments);
+  const bool preflight = request.method == "OPTIONS" && !options_->cors_origins.empty();
+  if (!match.route && preflight && !match.allowed.empty())
+    return responder.respond(preflight_answer(match.allowed));
+  if (!match.route) return responder.respond(no_route(request.method, match.allowed));
+  const HttpRoute& route = (*routes_)[*match.route];
+  state->route = std::shared_ptr<const HttpRoute>(routes_, &route);
+  if (options_->tokens && !route.scope.empty()) {
+    auto [verdict, name] = options_->tokens->check(request.header("Authorization"), route.scope);
+    request.token = state->token = std::move(name);
+    if (verdict != Tokens::Verdict::granted)
+      return responder.respond(not_admitted(verdict, route.scope));
+  }
   request.captured = std::move(match.captured);
   request.query = std::move(target->query);
-  request.body = std::move(arrived.body);
-  request.headers = std::move(arrived.headers);
-  const HttpRoute& route = routes_[*match.route];
-  const HttpHandler& handler = handlers_[*match.route];
-  if (route.runs == HttpRoute::Runs::on_io_thread)
+  request.id = state->wishes.request_id;
+  call(*match.route, std::move(request), std::move(responder));
+}
+
+void HttpServer::Impl::call(std::size_t number, HttpRequest request, HttpResponder responder) {
+  const HttpHandler& handler = handlers_[number];
+  const auto runs = (*routes_)[number].runs;
+  if (runs == HttpRoute::Runs::on_io_thread)
     return run(handler, std::move(request), std::move(responder));
 
   // A job that isn't taken stays here, and with it the responder.
@@ -256,12 +320,22 @@ void HttpServer::Impl::handle(http::Arrived arrived) {
   WorkerPool::Job job = [this, &handler, shared, request = std::move(request)]() mutable {
     run(handler, std::move(request), std::move(*shared));
   };
-  auto& workers = route.runs == HttpRoute::Runs::on_worker ? *workers_ : *status_worker_;
-  if (!workers.try_push(std::move(job))) {
-    auto busy = problem(503, "too many requests are waiting: try again in a moment");
-    busy.headers.emplace_back("Retry-After", "1");
-    shared->respond(std::move(busy));
-  }
+  auto& workers = runs == HttpRoute::Runs::on_worker ? *workers_ : *status_worker_;
+  if (!workers.try_push(std::move(job)))
+    shared->respond(too_busy("too many requests are waiting: try again in a moment"));
+}
+
+// The disk may take its time: a worker looks.
+void HttpServer::Impl::look_at_tokens() {
+  tokens_timer_->expires_after(kTokensLook);
+  tokens_timer_->async_wait([this](const asio::error_code& ec) {
+    if (ec) return;
+    status_worker_->try_push([this] {
+      if (const auto refreshed = options_->tokens->refresh(); !refreshed)
+        report(refreshed.error().message());
+    });
+    look_at_tokens();
+  });
 }
 
 void HttpServer::Impl::run(const HttpHandler& handler, HttpRequest request,
@@ -296,6 +370,7 @@ void HttpServer::Impl::stop(std::chrono::milliseconds time) {
     workers_->stop();
     status_worker_->stop();
     connections_->close();
+    tokens_timer_.reset();
     listeners_.clear();
     context_.reset();
   });
@@ -320,6 +395,7 @@ std::span<const HttpRoute> HttpServer::routes() const { return impl_->routes(); 
 
 Result<void> HttpServer::start() { return impl_->start(); }
 std::vector<std::string> HttpServer::addresses() const { return impl_->addresses(); }
+std::size_t HttpServer::connections() const { return impl_->connections(); }
 void HttpServer::stop(std::chrono::milliseconds time) { impl_->stop(time); }
 
 }  // namespace tributary

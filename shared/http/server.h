@@ -17,6 +17,8 @@
 
 namespace tributary {
 
+class Tokens;
+
 struct HttpRequest {
   std::string method;
   std::string path;  // decoded, without the query
@@ -25,6 +27,9 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::string id{};      // what the access log calls it, too
+  std::string client{};  // its address, without the port
+  std::string token{};   // the name of the token that let it in; empty: none was asked for
 
   // The first of that name; nothing when there is none.
   [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const;
@@ -35,8 +40,8 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body{};
+  std::vector<std::pair<std::string, std::string>> headers{};
 };
 
 // A body that is given piece by piece as things happen, say server-sent events. From any thread,
@@ -94,6 +99,33 @@ class HttpResponder {
 
 using HttpHandler = std::function<void(HttpRequest, HttpResponder)>;
 
+// Makes a body smaller, piece by piece. One thread at a time.
+class HttpCompressor {
+ public:
+  virtual ~HttpCompressor() = default;
+  // All that was added so far can be read from what was returned so far.
+  virtual std::string add(std::string_view piece) = 0;
+  // The last piece.
+  virtual std::string finish(std::string_view piece) = 0;
+};
+
+// What became of one request. The texts are good until the callback returns.
+struct HttpAnswered {
+  std::string_view request_id;
+  std::string_view method;
+  std::string_view path;             // decoded, without the query, which may hold what is private
+  const HttpRoute* route = nullptr;  // null: of no route
+  int status = 0;
+  std::uint64_t bytes = 0;              // of the body, as it was sent
+  bool whole = true;                    // false: broken off, by us or by the client
+  std::chrono::nanoseconds duration{};  // from the whole request to the end of its answer
+  std::string_view client;              // its address
+  std::string_view token;               // the name of its token; empty: none
+};
+
+// Why a client has got no further than to the server's door.
+enum class HttpRefusal { too_many_connections, unreadable };
+
 struct HttpServerOptions {
   std::vector<std::string> listen;  // "127.0.0.1:8000", "[::1]:8000"; port 0: any free one
   std::size_t threads = 1;
@@ -106,13 +138,27 @@ struct HttpServerOptions {
   std::chrono::milliseconds idle_timeout{60'000};
   // From a request to the start of its answer, and between two pieces of it.
   std::chrono::milliseconds handle_timeout{300'000};
-  // What went wrong on our side: a handler threw. Any thread.
+  // Who may call the routes that have a scope; null: everyone. The file is looked at each second.
+  std::shared_ptr<Tokens> tokens;
+  // Compresses what clients want compressed, but no feed (shared/http/gzip.h); none: nothing is.
+  std::function<std::unique_ptr<HttpCompressor>()> gzip;
+  // Of the pages that browsers may let call, "*" for all (shared/http/cors.h); empty: of none.
+  std::vector<std::string> cors_origins;
+
+  // All from any thread, and must return soon. The first two also after the end of the server,
+  // when a responder outlives it.
+  // What went wrong on our side: a handler threw.
   std::function<void(std::string_view)> on_error;
+  std::function<void(const HttpAnswered&)> on_answered;
+  std::function<void(HttpRefusal)> on_refused;
 };
 
 // An HTTP/1.1 server (RESTinio and Asio inside): one router, served on every address. Errors that
-// it answers by itself (400, 404, 405 with Allow, 413, 414, 431, 500, 503) are RFC 9457 problems.
-// HEAD is answered by the GET route, without the body. `Expect: 100-continue` is answered at once.
+// it answers by itself (400, 401, 403, 404, 405 with Allow, 413, 414, 431, 500, 503,
+// 505) are RFC 9457 problems. HEAD is answered by the GET route, without the body. `Expect:
+// 100-continue` is answered at once. A response's ETag that If-None-Match names makes it a 304.
+// OPTIONS is answered where cors_origins has any, else it is a 405 like other methods without a
+// route. What a request is called comes back in X-Request-Id.
 class HttpServer {
  public:
   explicit HttpServer(HttpServerOptions options);
@@ -133,6 +179,8 @@ class HttpServer {
   Result<void> start();
   // The addresses listened on, with their real ports.
   [[nodiscard]] std::vector<std::string> addresses() const;
+  // How many are open. Any thread.
+  [[nodiscard]] std::size_t connections() const;
   // No new connections; waits up to `time` for answers under way (but not for the end of
   // a feed), and for a blocking handler that runs until it returns. Idempotent; not from a handler.
   void stop(std::chrono::milliseconds time = std::chrono::seconds(5));

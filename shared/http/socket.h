@@ -5,8 +5,10 @@
 #include <asio.hpp>
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace tributary::http {
@@ -77,7 +79,13 @@ class Socket : public asio::ip::tcp::socket {
 
   template <class Buffers, class Handler>
   void async_read_some(const Buffers& buffers, Handler&& handler) {
-    Base::async_read_some(buffers, marked(std::forward<Handler>(handler)));
+    const asio::mutable_buffer first = *asio::buffer_sequence_begin(buffers);
+    Base::async_read_some(buffers,
+                          marked([this, first, handler = std::forward<Handler>(handler)](
+                                     const asio::error_code& ec, std::size_t length) mutable {
+                            last_read_ = {static_cast<const char*>(first.data()), ec ? 0 : length};
+                            handler(ec, length);
+                          }));
   }
   template <class Buffers, class Handler>
   void async_write_some(const Buffers& buffers, Handler&& handler) {
@@ -86,6 +94,11 @@ class Socket : public asio::ip::tcp::socket {
 
   BodyClaim body;       // of the request being read
   std::string refusal;  // why it is refused, where the parser's error doesn't say it
+  std::function<void()> on_unreadable;  // told of a request that can't be read
+  // Answers a request whose method the parser doesn't know: method and target.
+  std::function<std::string(std::string_view, std::string_view)> on_unknown_method;
+  // What was read last, while its handler runs.
+  [[nodiscard]] std::string_view last_read() const { return last_read_; }
 
  private:
   class Mark {
@@ -109,6 +122,7 @@ class Socket : public asio::ip::tcp::socket {
   }
 
   std::shared_ptr<void> seat_;
+  std::string_view last_read_;
   bool refused_ = false;
 };
 

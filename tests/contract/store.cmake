@@ -4,9 +4,11 @@ target_link_libraries(tributary_store_verbs
   PUBLIC tributary_build Catch2::Catch2 tributary::store tributary::event tributary_stream_verbs)
 
 tributary_test(contract_sqlite_store LABEL contract
-  SOURCES store_contract.cpp store_query_contract.cpp store_sqlite.cpp
+  SOURCES store_contract.cpp store_query_contract.cpp store_aggregate_contract.cpp store_series_contract.cpp
+          store_sqlite.cpp
   DEPENDS tributary_store_verbs)
 
 tributary_test(contract_mongodb_store LABEL integration
-  SOURCES store_contract.cpp store_query_contract.cpp store_mongodb.cpp
+  SOURCES store_contract.cpp store_query_contract.cpp store_aggregate_contract.cpp store_series_contract.cpp
+          store_mongodb.cpp
   DEPENDS tributary_store_verbs tributary_mongodb_database)

@@ -4,9 +4,9 @@
 
 #include "collector/store/store.h"
 
-// store_contract.cpp and store_query_contract.cpp are what every Store must do. An implementation
-// passes them by a test program of its own, made of both, store_verbs.cpp and a file that defines
-// make_store_place().
+// store_contract.cpp and store_{query,aggregate,series}_contract.cpp are what every Store must do.
+// An implementation passes them by a test program of its own, made of all of them, store_verbs.cpp
+// and a file that defines make_store_place().
 namespace tributary::collector {
 
 // Where one table is kept, between one opening and the next.

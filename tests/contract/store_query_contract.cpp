@@ -303,6 +303,8 @@ TEST_CASE_METHOD(Fixture, "all filters must hold") {
   REQUIRE(numbers_where(*store, {series, {.field = "n", .value = "2"}}) == std::vector{2});
   REQUIRE(numbers_where(*store, {{.field = "n", .value = "2"}, series}) == std::vector{2});
   REQUIRE(numbers_where(*store, {series, {.field = "n", .value = "1"}}).empty());
+  REQUIRE(numbers_where(*store, {series, series}) == std::vector{0, 2});
+  REQUIRE(numbers_where(*store, {series, {.field = "sensor_id", .value = "b"}}).empty());
 }
 
 TEST_CASE_METHOD(Fixture, "unusual names and values are filtered by, exactly") {

@@ -1,7 +1,9 @@
 #include "tests/contract/store_verbs.h"
 
 #include <catch2/catch.hpp>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace tributary::collector::store_verbs {
 
@@ -109,6 +111,67 @@ std::vector<int> numbers(const std::vector<std::string>& events) {
 
 std::vector<int> numbers_where(Store& store, std::vector<Filter> filters) {
   return numbers(page_of(store, {.filters = std::move(filters)}).events);
+}
+
+std::string text_of(const Bucket& bucket) {
+  std::ostringstream text;
+  text.precision(std::numeric_limits<double>::max_digits10);
+  text << bucket.start.text() << ' ' << bucket.events;
+  for (const auto& field : bucket.fields) {
+    text << " (" << field.count;
+    if (field.count > 0) text << ' ' << field.sum << ' ' << field.min << ' ' << field.max;
+    text << ')';
+  }
+  return text.str();
+}
+
+Buckets buckets_of(Store& store, const AggregateQuery& query) {
+  auto buckets = store.aggregate(query);
+  if (!buckets) FAIL(buckets.error().message());
+  return std::move(*buckets);
+}
+
+std::vector<Bucket> all_buckets(Store& store, AggregateQuery query) {
+  std::vector<Bucket> all;
+  for (;;) {
+    const auto [buckets, next] = buckets_of(store, query);
+    REQUIRE(buckets.size() <= query.limit);
+    all.insert(all.end(), buckets.begin(), buckets.end());
+    if (!next) return all;
+    REQUIRE_FALSE(buckets.empty());
+    REQUIRE(*next == buckets.back().start);
+    query.after = next;
+  }
+}
+
+std::vector<std::string> texts_of(const std::vector<Bucket>& buckets) {
+  std::vector<std::string> texts;
+  for (const auto& bucket : buckets) texts.push_back(text_of(bucket));
+  return texts;
+}
+
+SeriesPage series_of(Store& store, const SeriesQuery& query) {
+  auto page = store.series(query);
+  if (!page) FAIL(page.error().message());
+  return std::move(*page);
+}
+
+std::vector<Series> all_series(Store& store, SeriesQuery query) {
+  std::vector<Series> all;
+  for (;;) {
+    const auto page = series_of(store, query);
+    REQUIRE(page.series.size() <= query.limit);
+    all.insert(all.end(), page.series.begin(), page.series.end());
+    if (!page.more) return all;
+    REQUIRE_FALSE(page.series.empty());
+    query.after = page.series.back().id;
+  }
+}
+
+std::vector<std::string> ids_of(const std::vector<Series>& series) {
+  std::vector<std::string> ids;
+  for (const auto& one : series) ids.push_back(one.id);
+  return ids;
 }
 
 }  // namespace tributary::collector::store_verbs

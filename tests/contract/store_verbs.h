@@ -43,4 +43,17 @@ std::vector<std::string> all_pages(Store& store, Query query);
 std::vector<int> numbers(const std::vector<std::string>& events);
 std::vector<int> numbers_where(Store& store, std::vector<Filter> filters);
 
+// "2026-01-21T10:00:00Z 3 (2 40.5 20 20.5) (0)": its start, its events, and of each field the
+// count and, unless it is 0, sum, least and greatest.
+std::string text_of(const Bucket& bucket);
+Buckets buckets_of(Store& store, const AggregateQuery& query);
+// The buckets of all answers, each asked for behind the last bucket of the one before.
+std::vector<Bucket> all_buckets(Store& store, AggregateQuery query);
+std::vector<std::string> texts_of(const std::vector<Bucket>& buckets);
+
+SeriesPage series_of(Store& store, const SeriesQuery& query);
+// The series of all pages, each asked for behind the last one of the page before.
+std::vector<Series> all_series(Store& store, SeriesQuery query);
+std::vector<std::string> ids_of(const std::vector<Series>& series);
+
 }  // namespace tributary::collector::store_verbs

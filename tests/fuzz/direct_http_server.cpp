@@ -92,6 +92,7 @@ void HttpServer::route(HttpRoute route, std::function<HttpResponse(HttpRequest)>
                 responder.respond(handler(std::move(request)));
               });
 }
+std::size_t HttpServer::connections() const { return 0; }
 std::span<const HttpRoute> HttpServer::routes() const { return impl_->routes; }
 
 HttpResponse fuzz::request(HttpServer& server, const std::string& method, std::string_view target,

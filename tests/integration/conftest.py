@@ -32,7 +32,7 @@ def place(request):
     print(f"\nWhat the programs left is in {directory}")
     for log in sorted(directory.glob("*.log")):
         lines = log.read_text(errors="replace").splitlines()
-        print(f"--- {log.name}, the last of {len(lines)} lines", *lines[-30:], sep="\n")
+        print(f"--- {log.name}, the last of {len(lines)} lines", *(line[:500] for line in lines[-30:]), sep="\n")
 
 
 @pytest.fixture

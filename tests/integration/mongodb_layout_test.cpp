@@ -136,13 +136,22 @@ TEST_CASE_METHOD(Fixture, "a query makes the indexes of a collection that has no
 
 TEST_CASE_METHOD(Fixture, "a query of a collection that isn't there has no events and makes none") {
   REQUIRE(page_of(*store, {}).events.empty());
+  REQUIRE(buckets_of(*store, {}).buckets.empty());
+  REQUIRE(series_of(*store, {}).series.empty());
   REQUIRE_THROWS(indexes());
 }
 
 TEST_CASE_METHOD(Fixture, "a query goes on when its index was dropped and made again") {
   require_works();
-  database.run(R"({"dropIndexes": "events", "index": "*"})");
+  const auto drop = [this] { database.run(R"({"dropIndexes": "events", "index": "*"})"); };
+  drop();
   REQUIRE(page_of(*store, {}).events.size() == 1);
+  REQUIRE(indexes().contains("tributary_time"));
+  drop();
+  REQUIRE(buckets_of(*store, {}).buckets.size() == 1);
+  REQUIRE(indexes().contains("tributary_time"));
+  drop();
+  REQUIRE(series_of(*store, {}).series.size() == 1);
   REQUIRE(indexes().contains("tributary_time"));
 }
 

@@ -101,6 +101,34 @@ TEST_CASE_METHOD(Fixture, "documents that are no events are passed over") {
   }
 }
 
+TEST_CASE_METHOD(Fixture, "series have the times of their events, whatever others keep there") {
+  store_all(*store, readings("a", 3));
+  store_all(*store, readings("c", 3));
+  database.run(R"({"insert": "events", "documents": [{"x": 1}, {"sensor_id": "a"},
+      {"sensor_id": "a", "timestamp": "yesterday"}, {"sensor_id": "b"}, {"sensor_id": 7},
+      {"sensor_id": "b", "timestamp": true}]})");
+  const auto all = all_series(*store, {.limit = 1});
+  REQUIRE(ids_of(all) == std::vector<std::string>{"\"a\"", "\"c\""});
+  REQUIRE(all.front().first == time_of("2026-01-21T10:00:00Z"));
+  REQUIRE(all.front().last == time_of("2026-01-21T10:00:02Z"));
+}
+
+TEST_CASE_METHOD(Fixture, "a question that takes too long says how to ask for less") {
+  store_all(*store, readings("a", 20'000));
+  auto hasty = open_mongodb_store({.uri = database.uri(),
+                                   .user = {},
+                                   .password = {},
+                                   .query_time = std::chrono::milliseconds(1)},
+                                  schema);
+  REQUIRE(hasty);
+  const auto refused = (*hasty)->aggregate({.bucket = std::chrono::milliseconds(7)});
+  REQUIRE_FALSE(refused);
+  REQUIRE(refused.error() == errc::timed_out);
+  REQUIRE(refused.error().message() ==
+          "the query took longer than 1 ms: narrow it with start and end, or by its series");
+  REQUIRE_THAT((*hasty)->health().detail, !Catch::Contains("took longer"));
+}
+
 TEST_CASE_METHOD(Fixture, "what else others keep in a document comes out as extended JSON") {
   store_one(*store, reading("a", "2026-01-21T10:00:00Z"));
   database.run(R"({"update": "events", "updates": [{"q": {}, "u": {"$set": {

@@ -25,6 +25,7 @@ SHARED_MAY_USE = {
     "config": {"base"},
     "observe": {"base"},
     "http": {"base"},
+    "front": {"base", "config", "observe", "http"},
 }
 
 # A library's headers are included by its one adapter only (and by tests, which stand outside).

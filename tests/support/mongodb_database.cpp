@@ -22,7 +22,9 @@ class MongodbDatabase::Connection {
     mongoc_client_set_error_api(client_.get(), MONGOC_ERROR_API_VERSION_2);
   }
 
-  json run(const std::string& database, std::string_view text) {
+  using ToJson = char* (*)(const bson_t*, std::size_t*);
+
+  std::string run(const std::string& database, std::string_view text, ToJson to_json) {
     bson_error_t error{};
     bson_t command;
     if (!bson_init_from_json(&command, text.data(), static_cast<ssize_t>(text.size()), &error)) {
@@ -31,8 +33,8 @@ class MongodbDatabase::Connection {
     bson_t reply;
     const bool done = mongoc_client_command_simple(client_.get(), database.c_str(), &command,
                                                    nullptr, &reply, &error);
-    char* const reply_text = bson_as_relaxed_extended_json(&reply, nullptr);
-    auto result = json::parse(reply_text);
+    char* const reply_text = to_json(&reply, nullptr);
+    std::string result = reply_text;
     bson_free(reply_text);
     bson_destroy(&command);
     bson_destroy(&reply);
@@ -66,10 +68,16 @@ std::string MongodbDatabase::uri(std::string_view options) const {
   return address_ + "/" + name_ + (options.empty() ? "" : "?" + std::string(options));
 }
 
-json MongodbDatabase::run(std::string_view command) { return connection_->run(name_, command); }
+json MongodbDatabase::run(std::string_view command) {
+  return json::parse(connection_->run(name_, command, bson_as_relaxed_extended_json));
+}
 
 json MongodbDatabase::run_as_admin(std::string_view command) {
-  return connection_->run("admin", command);
+  return json::parse(connection_->run("admin", command, bson_as_relaxed_extended_json));
+}
+
+std::string MongodbDatabase::run_exactly(std::string_view command) {
+  return connection_->run(name_, command, bson_as_canonical_extended_json);
 }
 
 json MongodbDatabase::find(std::string_view collection, std::string_view filter) {

@@ -26,6 +26,9 @@ class MongodbDatabase {
   // Runs a command, in extended JSON, and gives its reply in the same form (relaxed).
   nlohmann::json run(std::string_view command);
   nlohmann::json run_as_admin(std::string_view command);
+  // The reply as canonical extended JSON, its members in the server's order: parts of it can be
+  // run again.
+  std::string run_exactly(std::string_view command);
   // The documents of a collection that fit the filter.
   nlohmann::json find(std::string_view collection, std::string_view filter = "{}");
 

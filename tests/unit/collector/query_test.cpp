@@ -133,8 +133,7 @@ TEST_CASE_METHOD(Fixture, "each mistake is named with what would be right") {
   require_problem(400, "/data?order=down", "order=down: is neither asc nor desc");
   require_problem(400, "/data?meta=yes", "meta=yes: is neither true nor false");
   require_problem(400, "/data?cursor=abc", "cursor=abc: is not what an answer gave as next");
-  require_problem(400, "/data?format=xml", "format=xml: is neither json nor ndjson");
-  require_problem(400, "/data?format=csv", "format=csv: is not offered yet: json or ndjson");
+  require_problem(400, "/data?format=xml", "format=xml: is neither json, ndjson nor csv");
   require_problem(400, "/data?temperature=warm", "temperature=warm: is not a number");
   require_problem(400, "/data?temperature=warm&format=ndjson", "temperature=warm: is not a number");
   require_problem(400, "/data?where.=1", "\"where.\" names no field");
@@ -203,8 +202,9 @@ TEST_CASE_METHOD(Fixture,
   REQUIRE(type("application/json, application/x-ndjson") == as_json);
   REQUIRE(type("application/json;q=0.5, application/x-ndjson") == as_ndjson);
   REQUIRE(type("application/x-ndjson;q=0, */*") == as_json);
-  REQUIRE(type("text/csv") == "406");
-  REQUIRE(type("text/csv", "/data?format=json") == as_json);
+  REQUIRE(type("text/csv") == "text/csv; charset=utf-8; header=present");
+  REQUIRE(type("image/png") == "406");
+  REQUIRE(type("image/png", "/data?format=json") == as_json);
   REQUIRE(type("application/json", "/data?format=ndjson") == as_ndjson);
 }
 

@@ -119,7 +119,7 @@ TEST_CASE_METHOD(Fixture, "what is no id of a series is said to be none") {
     const auto page = store->series({.after = after});
     REQUIRE_FALSE(page);
     REQUIRE(page.error() == errc::invalid_argument);
-    REQUIRE_THAT(page.error().message(), Catch::Contains("is no id of a series"));
+    REQUIRE_THAT(page.error().message(), Catch::Contains("the cursor names no series of telemetry"));
   }
 }
 

@@ -124,7 +124,7 @@ Config config(const Directory& directory, const std::string& url,
   config.buffer.path = directory.path / "buffer";
   config.buffer.size_max = 16U << 20;
   config.buffer.sync = 10ms;
-  config.listen = {"127.0.0.1:0"};
+  config.http.listen = {"127.0.0.1:0"};
   config.sensors = std::move(sensors);
   return config;
 }

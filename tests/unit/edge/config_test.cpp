@@ -68,7 +68,7 @@ TEST_CASE("an empty configuration is a good one: a buffer, the local broker, no 
   REQUIRE(config.publisher.mqtt.url == "mqtt://127.0.0.1:1883");
   REQUIRE(config.publisher.receipts.receipts);
   REQUIRE(config.publisher.receipts.timeout == 10s);
-  REQUIRE(config.listen == std::vector<std::string>{"127.0.0.1:8003"});
+  REQUIRE(config.http.listen == std::vector<std::string>{"127.0.0.1:8003"});
   REQUIRE(config.sensors.empty());
 }
 

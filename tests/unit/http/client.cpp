@@ -94,7 +94,7 @@ Reply Client::reply(bool head) {
     std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
     reply.headers[name] = field->substr(colon + 2);
   }
-  if (head || reply.status == 204 || reply.status == 100) {
+  if (head || reply.status == 204 || reply.status == 304 || reply.status == 100) {
     reply.whole = true;
   } else if (reply.headers.contains("content-length")) {
     reply.whole = take(std::stoul(reply.headers["content-length"]), reply.body);

@@ -80,6 +80,23 @@ TEST_CASE("an unknown path is a 404 problem, another method a 405 with Allow") {
   require_problem(client.request("GET /echo/%zz HTTP/1.1\r\nHost: x\r\n\r\n"), 400);
 }
 
+TEST_CASE("a method that nobody knows is a 405 with Allow as well") {
+  Echo echo;
+  const auto address = echo.start();
+  const auto ask = [&](const std::string& line) {
+    Client client(address);
+    return client.request(line + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  };
+  const auto refused = ask("QUERY /echo/a?q=1");
+  require_problem(refused, 405);
+  REQUIRE(refused.headers.at("allow") == "GET, HEAD");
+  require_problem(ask("QUERY /nowhere"), 404);
+  require_problem(ask("QUERY /echo/%zz"), 400);
+  require_problem(ask("query /size"), 400);
+  require_problem(ask("QUERY"), 400);
+  require_problem(ask(std::string(33, 'Q') + " /size"), 400);
+}
+
 TEST_CASE("HEAD gives the header of GET without the body") {
   Echo echo;
   Client client(echo.start());
