@@ -46,7 +46,9 @@ Result<SqliteSeriesScan> SqliteSeriesScan::of(const SeriesQuery& query, const Sq
   using enum SchemaField::Type;
   const auto type = schema.field(schema.series())->type;
   scan.texts_ = type == string || type == time || type == uuid;
-  if (query.after) TRIBUTARY_ASSIGN(scan.after_, parse_series_id(*query.after, schema));
+  if (query.after) {
+    TRIBUTARY_ASSIGN(scan.after_, parse_series_id(*query.after, schema));
+  }
   return scan;
 }
 
