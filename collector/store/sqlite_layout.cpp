@@ -21,6 +21,7 @@ constexpr std::int64_t kFormat = 2;
 constexpr std::int64_t kFormatWithoutRollups = 1;
 constexpr std::int64_t kEmpty = 0;  // a file that becomes ours
 constexpr std::size_t kNameSizeMax = 63;
+constexpr std::size_t kSeriesField = 0;  // of the fields, when there is a series
 constexpr std::string_view kColumns =
     "key, time_seconds, time_nanoseconds, hash, received_at, source, schema, edge, log, sequence, "
     "event, _tributary_replayed";
@@ -398,22 +399,21 @@ std::string SqliteLayout::put_rollup_sql() const {
 }
 
 std::string SqliteLayout::next_series_sql() const {
-  const auto& column = fields_.at(series().value()).column;
+  const auto& column = fields_.at(kSeriesField).column;
   return "SELECT " + in_quotes(column) + ", time_seconds, time_nanoseconds FROM " +
          in_quotes(table_) + " INDEXED BY " + index_name(column) + " WHERE " + in_quotes(column) +
          " > ? ORDER BY " + in_quotes(column) + ", " + std::string(kOrder) + " LIMIT 1";
 }
 
 std::string SqliteLayout::latest_sql() const {
-  const auto& column = fields_.at(series().value()).column;
+  const auto& column = fields_.at(kSeriesField).column;
   return "SELECT " + std::string(kColumns) + " FROM " + in_quotes(table_) + " INDEXED BY " +
          index_name(column) + " WHERE " + in_quotes(column) + " = ?" + kDescending + " LIMIT 1";
 }
 
-// The series' field comes first.
 std::optional<std::size_t> SqliteLayout::series() const {
   if (series_.empty()) return std::nullopt;
-  return 0;
+  return kSeriesField;
 }
 
 std::string SqliteLayout::rollups_name() const {

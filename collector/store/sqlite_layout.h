@@ -73,10 +73,11 @@ class SqliteLayout {
   [[nodiscard]] std::string rollup_sql() const;
   // Parameters scope, start, series, events, fields.
   [[nodiscard]] std::string put_rollup_sql() const;
-  // One parameter, a value of the series' column: gives that of the next series, in the order of
-  // the column (numbers, then texts), and time_seconds and time_nanoseconds of its first event.
+  // Of a schema with a series. One parameter, a value of its column: gives that of the next one, in
+  // the order of the column (numbers, then texts), and time_seconds and time_nanoseconds of its
+  // first event.
   [[nodiscard]] std::string next_series_sql() const;
-  // One parameter, a value of the series' column: its latest event, in columns as select_sql().
+  // The same parameter: the latest event of that series, in columns as select_sql().
   [[nodiscard]] std::string latest_sql() const;
 
   [[nodiscard]] const std::vector<SqliteField>& fields() const { return fields_; }

@@ -32,7 +32,8 @@ SqliteRollups::SqliteRollups(const SqliteLayout& layout, SqliteStatement get, Sq
       put_(std::move(put)),
       select_of_all_(std::move(select_of_all)),
       select_of_series_(std::move(select_of_series)) {
-  if (layout.series()) series_name_ = canonical_text(layout.fields()[*layout.series()].name);
+  const auto series = layout.series();
+  if (series) series_name_ = canonical_text(layout.fields()[*series].name);
 }
 
 Result<SqliteRollups> SqliteRollups::open(SqliteConnection& connection,
