@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -104,6 +105,11 @@ def show(what, figures, more=""):
     print(f"  {what:<44} {rate:>9.0f}/s   p50 {p50:>8.2f} ms   p99 {p99:>8.2f} ms   {more}", flush=True)
 
 
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def cpu_seconds(process):
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
@@ -181,6 +187,7 @@ def bench_ingest(place, options):
     try:
         collector.start_and_wait()
         bare.start()
+        wait_until(lambda: listens(port), 10, "the handler that does nothing listens")
         for connections in rounds:
             print(f"POST /ingest, one event a request, durable, {connections} connections, {options.seconds} s:")
             begun_bare = cpu_seconds(bare)
