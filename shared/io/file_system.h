@@ -15,7 +15,7 @@ namespace tributary {
 // A file open for reading, or for reading and writing. Closed by its destructor; closing never
 // reports a failure, so whoever needs the bytes to last calls sync() first.
 //
-// read() may be called from any thread; write(), truncate() and sync() by one thread at a time.
+// read() and size() may be called from any thread; the others by one thread at a time.
 class File {
  public:
   virtual ~File() = default;
@@ -27,6 +27,10 @@ class File {
   // What was written is on the disk when this returns (fdatasync). After a failure nothing is known
   // about it, and a later sync may succeed without it: the caller gives the file up.
   virtual Result<void> sync() = 0;
+  // After a sync: what is read from here on, by whomever, comes from the disk, as far as the system
+  // gives its cached pages back. After a failed sync they have what the disk doesn't, and the
+  // system takes them for written.
+  virtual Result<void> drop_cached() = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() const = 0;
 };

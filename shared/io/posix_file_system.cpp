@@ -64,6 +64,13 @@ class PosixFile final : public File {
     return {};
   }
 
+  Result<void> drop_cached() override {
+    const int error = ::posix_fadvise(descriptor_.get(), 0, 0, POSIX_FADV_DONTNEED);
+    if (error == 0) return {};
+    return std::unexpected(Error(std::error_code(error, std::generic_category()),
+                                 "cannot drop the cached pages of " + path_));
+  }
+
   Result<void> truncate(std::uint64_t size) override {
     if (::ftruncate(descriptor_.get(), static_cast<off_t>(size)) != 0) {
       return fail_errno("cannot truncate " + path_);

@@ -11,6 +11,8 @@
 namespace tributary {
 namespace {
 
+constexpr Sequence kNoSegment{~std::uint64_t{0}};  // after the last one
+
 struct SegmentFile {
   std::string name;
   Sequence first;  // as the name says
@@ -42,6 +44,10 @@ class Recoverer {
   Recoverer(FileSystem& files, const LogOptions& options, DamagedStore& damaged)
       : files_(files), options_(options), directory_(options.directory), damaged_(damaged) {}
 
+  // Whether run() failed because it had read what was in the page cache alone, which is gone now.
+  [[nodiscard]] bool read_more_than_the_disk_has() const { return read_more_than_the_disk_has_; }
+  [[nodiscard]] const Recovery& report() const { return recovered_.report; }
+
   Result<Recovered> run() {
     TRIBUTARY_TRY(look());
     TRIBUTARY_TRY(choose_id());
@@ -70,6 +76,9 @@ class Recoverer {
   void keep_damaged();
   Result<void> hold_next();
   Result<void> settle_last();
+  Result<void> settle_in_place(const Segment& segment);
+  Result<void> sync_in_place(const std::string& name);
+  std::unexpected<Error> disk_has_less(const std::string& name);
   Result<void> restore_cursors();
   Result<Recovered::Cursor> restore_cursor(const std::string& name);
   void count_gaps();
@@ -91,6 +100,7 @@ class Recoverer {
   std::vector<std::string> foreign_;
   std::vector<Scanned> scanned_;  // ascending
   Sequence next_{1};
+  bool read_more_than_the_disk_has_ = false;
   Recovered recovered_;
 };
 
@@ -187,7 +197,7 @@ Result<std::optional<Id>> Recoverer::confirmed_guess() {
 // From the last segment to the first, since the first sequence of a segment says where the one
 // before it ends. A file without a good header and without one record of ours says nothing.
 Result<void> Recoverer::scan_segments() {
-  Sequence before{~std::uint64_t{0}};
+  Sequence before = kNoSegment;
   for (auto file = files_found_.rbegin(); file != files_found_.rend(); ++file) {
     const auto& header = file->header;
     if (header && (header->log != recovered_.log || header->first != file->first)) {
@@ -211,7 +221,7 @@ Result<void> Recoverer::scan_segments() {
 }
 
 Result<Scanned> Recoverer::scan(const SegmentFile& file, Sequence before) {
-  const bool is_last = before.value == ~std::uint64_t{0};
+  const bool is_last = before == kNoSegment;
   const FrameFormat format(recovered_.log);
   TRIBUTARY_ASSIGN(const auto opened, files_.open(directory_ / file.name, OpenMode::read));
   SegmentScan scan(*opened, format, {.end = file.size, .expected = file.first, .before = before},
@@ -359,9 +369,7 @@ Result<void> Recoverer::settle_last() {
   if (!copied) {
     // No room for the copy, perhaps. What is there stays as it is, and the log goes on behind it.
     note(segment.name() + " could not be copied: " + copied.error().message());
-    TRIBUTARY_ASSIGN(const auto file,
-                     files_.open(directory_ / segment.name(), OpenMode::read_write));
-    return file->sync();
+    return settle_in_place(segment);
   }
   segment.size = segment.end;
   // A damaged segment gets no more records: what is left of a frame in it, say a header whose
@@ -372,6 +380,31 @@ Result<void> Recoverer::settle_last() {
     recovered_.active = scanned_.back().segment;
   }
   return {};
+}
+
+Result<void> Recoverer::settle_in_place(const Segment& segment) {
+  TRIBUTARY_TRY(sync_in_place(segment.name()));
+  const auto file = std::ranges::find(files_found_, segment.first, &SegmentFile::first);
+  TRIBUTARY_ASSIGN(const auto again, scan(*file, kNoSegment));
+  const bool same =
+      again.segment->last == segment.last && again.segment->missing == segment.missing;
+  return same ? Result<void>() : disk_has_less(segment.name());
+}
+
+// For a file that can't be replaced by a copy: what is read from here on is on the disk.
+Result<void> Recoverer::sync_in_place(const std::string& name) {
+  TRIBUTARY_ASSIGN(const auto file, files_.open(directory_ / name, OpenMode::read_write));
+  TRIBUTARY_TRY(file->sync());
+  TRIBUTARY_TRY(file->drop_cached());
+  // The file may be the copy, when only this failed.
+  return files_.sync_directory(directory_);
+}
+
+std::unexpected<Error> Recoverer::disk_has_less(const std::string& name) {
+  read_more_than_the_disk_has_ = true;
+  note(name + ": the disk has less of it than the page cache had; that was never durable");
+  return fail(errc::unavailable, (directory_ / name).string() +
+                                     ": the disk has less of it than was read before: start again");
 }
 
 Result<void> Recoverer::restore_cursors() {
@@ -421,8 +454,11 @@ Result<Recovered::Cursor> Recoverer::restore_cursor(const std::string& name) {
   if (generation == 0) return std::unexpected(saved.error());
   // No room for a new file, perhaps: the old one says the same.
   note(file_name + " could not be made anew: " + saved.error().message());
-  TRIBUTARY_ASSIGN(const auto old, files_.open(directory_ / file_name, OpenMode::read_write));
-  TRIBUTARY_TRY(old->sync());
+  TRIBUTARY_TRY(sync_in_place(file_name));
+  TRIBUTARY_ASSIGN(auto slots, read_cursor_file(files_, directory_ / file_name));
+  const CursorState again{name, std::move(slots)};
+  const auto* slot = own_slot(again);
+  if (slot == nullptr || slot->generation < generation) return disk_has_less(file_name);
   cursor.file->keep(cursor.position);
   return cursor;
 }
@@ -483,7 +519,18 @@ Result<void> prepare_directory(FileSystem& files, const std::filesystem::path& d
 }
 
 Result<Recovered> recover(FileSystem& files, const LogOptions& options, DamagedStore& damaged) {
-  return Recoverer(files, options, damaged).run();
+  Recoverer recoverer(files, options, damaged);
+  auto recovered = recoverer.run();
+  if (recovered || !recoverer.read_more_than_the_disk_has()) return recovered;
+  auto again = Recoverer(files, options, damaged).run();
+  if (!again) return again;
+  // What was set aside was not found again.
+  const auto& before = recoverer.report();
+  auto& report = again->report;
+  report.foreign_files += before.foreign_files;
+  report.void_cursors += before.void_cursors;
+  report.notes.insert(report.notes.begin(), before.notes.begin(), before.notes.end());
+  return again;
 }
 
 }  // namespace tributary

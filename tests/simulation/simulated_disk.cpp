@@ -22,6 +22,7 @@ class SimulatedDisk::DiskFile final : public File {
     disk_.take_time();
     return synced;
   }
+  Result<void> drop_cached() override { return file_->drop_cached(); }
   Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
   Result<std::uint64_t> size() const override { return file_->size(); }
 

@@ -31,7 +31,6 @@ struct Host {
   std::function<Result<std::unique_ptr<Process>>(Host&)> start;
   std::unique_ptr<Process> process;
   Time up_at{};  // when it is started again
-  Time full_until{};
 };
 
 class Simulation {
@@ -211,9 +210,8 @@ class Simulation {
         tell(host.name + ": the disk is full for a while");
         ++verdict_.faults;
         files.set_capacity(scheduler_.between(0, 4U << 10));
-        files.fail_next(Operation::sync, EIO, 0);
-        host.full_until = scheduler_.now() + scheduler_.time_between(100ms, 3s);
-        scheduler_.at(host.full_until, [&files] { files.set_capacity(~std::uint64_t{0}); });
+        scheduler_.at(scheduler_.now() + scheduler_.time_between(100ms, 3s),
+                      [&files] { files.set_capacity(~std::uint64_t{0}); });
     }
   }
 
@@ -221,8 +219,6 @@ class Simulation {
   void fail(Host<Process>& host, Operation operation) {
     // Four reads in a row are both copies of a cursor: then the totals begin anew, and say so.
     const int count = static_cast<int>(scheduler_.between(1, 3));
-    // A sync that fails at a start on a full disk: a limit that FORMAT.md names.
-    if (operation == Operation::sync && scheduler_.now() < host.full_until) return;
     tell(host.name + ": " + std::to_string(count) + " disk operations of kind " +
          std::to_string(static_cast<int>(operation)) + " fail");
     ++verdict_.faults;

@@ -17,6 +17,7 @@ class HeldFileSystem::HeldFile final : public File {
     return real_->write(offset, from);
   }
   Result<void> sync() override { return files_.sync(*real_, path_); }
+  Result<void> drop_cached() override { return real_->drop_cached(); }
   Result<void> truncate(std::uint64_t size) override { return real_->truncate(size); }
   Result<std::uint64_t> size() const override { return real_->size(); }
 

@@ -81,6 +81,14 @@ class MemoryFile final : public File {
     return begun;
   }
 
+  Result<void> drop_cached() override {
+    const std::lock_guard lock(files_.mutex_);
+    TRIBUTARY_TRY(alive());
+    node_->now = node_->durable;
+    for (const auto& unsynced : node_->unsynced) MemoryFileSystem::apply(node_->now, unsynced);
+    return {};
+  }
+
   Result<void> truncate(std::uint64_t size) override {
     const std::lock_guard lock(files_.mutex_);
     TRIBUTARY_TRY(alive());

@@ -36,8 +36,8 @@ enum class Operation : std::uint8_t {
 };
 
 // Files in memory, with the difference between what a program sees and what a disk has. A sync that
-// fails leaves the bytes visible, and no later sync writes them (as Linux does). A name is on the
-// disk after sync_directory() of its directory. Any thread.
+// fails leaves the bytes visible until drop_cached(), and no later sync writes them (as Linux
+// does). A name is on the disk after sync_directory() of its directory. Any thread.
 class MemoryFileSystem final : public FileSystem {
  public:
   MemoryFileSystem();

@@ -424,3 +424,14 @@ TEST_CASE("commits of many threads are shared, and every record is there once an
   REQUIRE(log->stats().committed.value == kThreads * kEach);
   REQUIRE(Log::open(posix_file_system(), options).error() == errc::log_locked);
 }
+
+TEST_CASE("a file's bytes stay when its cached pages are dropped") {
+  const TemporaryDirectory directory;
+  const auto file = must(posix_file_system().open(directory.path() / "file", OpenMode::create));
+  must(file->write(0, as_bytes("bytes")));
+  must(file->sync());
+  must(file->drop_cached());
+  Bytes bytes(5);
+  REQUIRE(must(file->read(0, bytes)) == 5);
+  REQUIRE(as_text(bytes) == "bytes");
+}
