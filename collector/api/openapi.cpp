@@ -257,15 +257,17 @@ std::string openapi_json(std::span<const HttpRoute> routes, std::span<Pipeline* 
 
 void register_openapi(HttpServer& server, std::span<Pipeline* const> pipelines, bool tokens) {
   const auto document = std::make_shared<std::string>();
-  server.route(
-      {.method = "GET",
-       .pattern = "/openapi.json",
-       .operation = {.id = "getOpenapi",
-                     .summary = "This document",
-                     .answers = {{.status = 200,
-                                  .description = "OpenAPI 3.1.",
-                                  .content = {{.schema = R"({"type":"object"})"}}}}}},
-      [document](const HttpRequest&) { return HttpResponse{.body = *document, .headers = {}}; });
+  server.route({.method = "GET",
+                .pattern = "/openapi.json",
+                .operation = {.id = "getOpenapi",
+                              .summary = "This document",
+                              .answers = {{.status = 200,
+                                           .description = "OpenAPI 3.1.",
+                                           .content = {{.schema = R"({"type":"object"})"}}}}}},
+               [document](const HttpRequest&) {
+                 return HttpResponse{.body = *document,
+                                     .headers = {{"ETag", strong_etag(*document)}}};
+               });
   *document = openapi_json(server.routes(), pipelines, tokens);
 }
 
