@@ -83,4 +83,22 @@ inline SequenceRange range(std::uint64_t first, std::uint64_t last) { return {{f
 
 constexpr std::size_t kSmallFrame = kFrameHeaderSize + 40;  // of record_text(…, 40)
 
+inline std::uint64_t frame_offset(std::uint64_t number) {
+  return kSegmentHeaderSize + (number - 1) * kSmallFrame;
+}
+
+// A log of the records 1 … `count` of 40 bytes, closed.
+inline void make_log(MemoryFileSystem& files, std::uint64_t count,
+                     LogOptions options = small_log()) {
+  auto log = open_log(files, std::move(options));
+  write_records(*log, 1, count);
+}
+
+// Three segments: 1 … 10, 11 … 20, 21 … 25.
+inline LogOptions ten_in_a_segment(std::vector<std::string> cursors = {"reader"}) {
+  auto options = small_log(std::move(cursors));
+  options.segment_size = kSegmentHeaderSize + 10 * kSmallFrame;
+  return options;
+}
+
 }  // namespace tributary::test
