@@ -43,8 +43,6 @@ std::uint64_t last_of(std::uint64_t segment) {
   return std::min(segment + kInSegment - 1, kRecords);
 }
 
-std::uint64_t frame_offset(std::uint64_t index) { return kSegmentHeaderSize + index * kSmallFrame; }
-
 std::vector<std::uint64_t> without(std::uint64_t first, std::uint64_t last) {
   auto all = numbers(1, kRecords);
   std::erase_if(all, [&](auto number) { return number >= first && number <= last; });
@@ -107,7 +105,7 @@ TEST_CASE("a flipped bit of a segment costs the record it hit, which is counted 
       // A header has copies of all it says elsewhere.
       check(*files,
             {.records = header ? without(0, 0) : without(lost, lost), .damaged = header ? 0U : 1U});
-      const auto offset = header ? 0 : frame_offset(index);
+      const auto offset = header ? 0 : frame_offset(index + 1);
       REQUIRE(files->contents(kept_path(segment, offset)) ==
               part(damaged, offset, header ? kSegmentHeaderSize : kSmallFrame));
     }
@@ -156,7 +154,7 @@ TEST_CASE("a segment that was cut short keeps the records that are whole") {
         expected.damaged = 1;  // what its name tells of
         expected.next_least = segment + 1;
       } else {
-        expected.torn_bytes = left - frame_offset(whole_ones);
+        expected.torn_bytes = left - frame_offset(whole_ones + 1);
         expected.next_least = lost;
       }
       check(*files, expected);
