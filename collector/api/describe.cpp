@@ -18,7 +18,7 @@ HttpParameter limit_parameter(std::uint64_t json_default) {
   return {.name = "limit",
           .description = "At most so many. JSON: " + std::to_string(json_default) +
                          " when it is missing, at most " + most + "; NDJSON and CSV: no limit.",
-          .schema = R"({"type":"integer","minimum":1,"maximum":)" + most + "}"};
+          .schema = R"({"type":"integer","minimum":1})"};
 }
 
 HttpParameter order_parameter() {

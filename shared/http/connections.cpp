@@ -35,6 +35,14 @@ HttpResponse refusal(std::string_view parser_error) {
   return problem(400, "this is not HTTP/1.1 (is the client using TLS, or another protocol?)");
 }
 
+bool is_known_method(std::string_view method) {
+  constexpr int kMethodsMost = 64;
+  for (int number = 0; number < kMethodsMost; ++number) {
+    if (method == http_method_str(static_cast<http_method>(number))) return true;
+  }
+  return false;
+}
+
 // RESTinio closes without an answer what it can't parse, and says so here only.
 class Logger {
  public:
@@ -60,14 +68,15 @@ class Logger {
   }
 
  private:
-  // "QUERY /data HTTP/1.1" at the begin of what was read; empty for anything else.
+  // "QUERY /data HTTP/1.1" at the begin of what was read; empty for anything else, also when a good
+  // request comes before the one that can't be read.
   static std::string answer_to_method(const Socket& socket) {
     const auto read = socket.last_read();
     const auto line = read.substr(0, read.find('\r'));
     const auto method = line.substr(0, line.find(' '));
     const auto version = line.rfind(" HTTP/1.");
     const bool is_request =
-        !method.empty() && method.size() <= kMethodSizeMax &&
+        !method.empty() && method.size() <= kMethodSizeMax && !is_known_method(method) &&
         std::ranges::all_of(method, [](char c) { return c >= 'A' && c <= 'Z'; }) &&
         version != std::string_view::npos && version > method.size();
     if (!is_request || !socket.on_unknown_method) return {};

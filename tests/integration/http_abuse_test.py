@@ -325,7 +325,7 @@ def test_a_length_in_two_ways_is_refused(collector):
 
 def test_methods_and_versions_that_are_none_are_refused(collector):
     with Watch(collector):
-        for request, expected in ((b"MAKEITSO /data HTTP/1.1\r\nHost: x\r\n\r\n", (400,)), (b"get /data HTTP/1.1\r\n\r\n", (400,)),
+        for request, expected in ((b"MAKEITSO /data HTTP/1.1\r\nHost: x\r\n\r\n", (405,)), (b"get /data HTTP/1.1\r\n\r\n", (400,)),
                                   (b"X" * 10_000 + b" / HTTP/1.1\r\n\r\n", (400,)), (b" /data HTTP/1.1\r\n\r\n", (400,)),
                                   (b"GET /data\r\n\r\n", (505,)), (b"GET /data HTTP/0.9\r\n\r\n", (505,)),
                                   (b"GET /data HTTP/2.0\r\n\r\n", (505,)), (b"GET /data HTTP/99.99\r\n\r\n", (400,)),
