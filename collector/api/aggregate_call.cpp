@@ -94,6 +94,7 @@ class AggregateReader {
     query.after = parameters_.time("cursor");
     query.descending = parameters_.descending();
     read_bucket();
+    if (query.after) query.after = bucket_start(*query.after, query.bucket);
     read_fields();
     read_functions();
     if (!parameters_.mistakes().empty()) {
@@ -176,9 +177,16 @@ class AggregateReader {
   AggregateRequest request_;
 };
 
+// A bucket may begin before the first year that a time can be written in: it is named by that
+// year's begin, and found again by whatever time lies in it.
+std::string name_of(Timestamp start) {
+  constexpr Timestamp kFirst{.seconds = -62'135'596'800};  // 0001-01-01T00:00:00Z
+  return std::max(start, kFirst).text();
+}
+
 std::string row_of(const Bucket& bucket, const AggregateRequest& request) {
   auto row =
-      R"({"start":")" + bucket.start.text() + R"(","count":)" + std::to_string(bucket.events);
+      R"({"start":")" + name_of(bucket.start) + R"(","count":)" + std::to_string(bucket.events);
   for (std::size_t i = 0; i < request.names.size(); ++i) {
     row += ',' + json_string(request.names[i]) + ":{";
     for (const auto* function : request.functions) {
@@ -197,7 +205,7 @@ ReadRows reader(Store& store, AggregateRequest request) {
     TRIBUTARY_ASSIGN(const auto found, store.aggregate(request.query));
     RowPage page;
     for (const auto& bucket : found.buckets) page.rows.push_back(row_of(bucket, request));
-    if (found.next) page.next = found.next->text();
+    if (found.next) page.next = name_of(*found.next);
     request.query.after = found.next;
     return page;
   };

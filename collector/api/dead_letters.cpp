@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -22,8 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kDefault = 100;
-constexpr std::size_t kMost = 1000;
 constexpr std::size_t kAtOnce = 256;
 constexpr std::size_t kLookedAtMax = 10'000;      // by one answer, whatever their reasons
 constexpr std::size_t kAnswerSizeMax = 8U << 20;  // and what is at once
@@ -32,42 +29,26 @@ constexpr std::size_t kAnswerWaitingMax = 1U << 20;
 
 using Json = nlohmann::ordered_json;
 
-// A whole number of the query; `absent` when it isn't there, nothing when it is none.
-std::optional<std::uint64_t> number(const HttpRequest& request, std::string_view name,
-                                    std::uint64_t absent) {
-  const auto text = request.parameter(name);
-  if (!text) return absent;
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc{} || end != text->data() + text->size()) return std::nullopt;
-  return value;
-}
-
 bool names_unrouted(const HttpRequest& request) {
   const auto named = request.captured.find("pipeline");
   return named != request.captured.end() && named->second == kUnroutedTopic;
 }
 
 HttpResponse list(const HttpRequest& request, const Stream& stream) {
-  const auto after = number(request, "cursor", 0);
-  const auto limit = number(request, "limit", kDefault);
-  const auto reasons = read_reasons(request);
-  if (!after) return problem(400, "the parameter cursor is not one that an answer gave as next");
-  if (!limit || *limit < 1 || *limit > kMost)
-    return problem(400, "the parameter limit is 1 to 1000");
-  if (!reasons) return problem(400, reasons.error());
-  const auto is_wanted = [&](const DeadLetter& letter) {
-    return reasons->empty() || std::ranges::find(*reasons, letter.reason) != reasons->end();
+  const auto wanted = read_list_request(request);
+  if (!wanted) return problem(400, wanted.error());
+  const auto is_wanted = [&reasons = wanted->reasons](const DeadLetter& letter) {
+    return reasons.empty() || std::ranges::find(reasons, letter.reason) != reasons.end();
   };
 
   std::string body = R"({"data":[)";
-  auto cursor = *after;
-  auto left = *limit;
+  auto cursor = wanted->after;
+  auto left = wanted->limit;
   std::size_t looked_at = 0;
   bool more = true;
   while (more && left > 0 && body.size() < kAnswerSizeMax && looked_at < kLookedAtMax) {
     const auto letters = stream.dead_letters(cursor, std::min<std::uint64_t>(left, kAtOnce));
-    if (!letters) return problem(503, letters.error().message());
+    if (!letters) return unavailable(letters.error().message(), 5s);
     for (const auto& letter : *letters) {
       cursor = letter.sequence;
       if (!is_wanted(letter)) continue;
@@ -117,7 +98,7 @@ class Answer {
     if (report) {
       response.body = report->json();
     } else {
-      response = problem(503, report.error().message());
+      response = unavailable(report.error().message(), 5s);
     }
     if (!feed_) return responder_.respond(std::move(response));
     feed_->send(std::move(response.body));
@@ -160,7 +141,7 @@ class DeadLetterApi::Impl {
     auto wanted = read_replay_request(request);
     if (!wanted) return responder.respond(problem(400, wanted.error()));
     const MutexLock lock(mutex_);
-    if (stopped_) return responder.respond(problem(503, "this collector is about to end"));
+    if (stopped_) return responder.respond(unavailable("this collector is about to end", 10s));
     if (busy_) {
       return responder.respond(problem(409, "another replay is under way: wait for its end"));
     }
@@ -239,8 +220,8 @@ HttpOperation list_operation() {
                      {.name = "limit",
                       .description = "At most so many.",
                       .schema = R"({"type":"integer","minimum":1,"maximum":)" +
-                                std::to_string(kMost) + R"(,"default":)" +
-                                std::to_string(kDefault) + "}"},
+                                std::to_string(ListRequest::kMost) + R"(,"default":)" +
+                                std::to_string(ListRequest{}.limit) + "}"},
                      {.name = "cursor",
                       .description = "Goes on where an answer ended: its `next`."}},
       .answers = {
@@ -267,7 +248,9 @@ HttpOperation replay_operation() {
       .summary = "Sends dead letters through the pipeline again",
       .description =
           "Those of `{pipeline}` that are valid by now go into the stream again, and are "
-          "marked. A long replay begins its answer with empty lines.",
+          "marked. A long replay begins its answer with empty lines, and with 200: should it fail "
+          "then, "
+          "a problem stands behind them.",
       .parameters = {{.name = "reason",
                       .description = "Only these; without it all but conflict.",
                       .schema = reasons_schema()},

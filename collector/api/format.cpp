@@ -6,6 +6,8 @@
 #include <ranges>
 #include <string>
 
+#include "shared/base/ascii.h"
+
 namespace tributary::collector {
 namespace {
 
@@ -22,12 +24,6 @@ constexpr std::array<Offer, 3> kOffers{
     Offer{Format::ndjson, "ndjson", "application/x-ndjson", "application/x-ndjson"},
     Offer{Format::csv, "csv", "text/csv", "text/csv; charset=utf-8; header=present"}};
 
-std::string_view trimmed(std::string_view text) {
-  const auto first = std::min(text.find_first_not_of(" \t"), text.size());
-  text.remove_prefix(first);
-  return text.substr(0, text.find_last_not_of(" \t") + 1);
-}
-
 // How much a client wants a media type: its quality, then how exactly it named the type.
 struct Preference {
   double quality = 0;
@@ -43,7 +39,10 @@ Preference preference_of(std::string_view type, std::string_view accept) {
   for (const auto part : std::views::split(accept, ',')) {
     const auto range = trimmed(std::string_view(part.begin(), part.end()));
     const auto name = trimmed(range.substr(0, range.find(';')));
-    const int exactness = name == type ? 3 : name == family ? 2 : name == "*/*" ? 1 : 0;
+    const int exactness = equal_in_any_case(name, type)     ? 3
+                          : equal_in_any_case(name, family) ? 2
+                          : name == "*/*"                   ? 1
+                                                            : 0;
     if (exactness <= exactness_found) continue;
     exactness_found = exactness;
     found = {.quality = 1, .exactness = exactness};

@@ -31,6 +31,10 @@ constexpr std::size_t kBatches = 256;  // at once
 constexpr std::string_view kBegin = ": tributary\nretry: 2000\n\n";
 constexpr std::string_view kComment = ":\n\n";
 
+static_assert(kEventSizeMax < Live::kKeptBytes, "the latest event is always kept");
+// Beside its data an event has an id: what is kept, whole, finds room.
+static_assert(Live::kKeptBytes + Live::kKept * 64 < Live::kWaitingMax);
+
 // What a reader that comes back had last.
 struct LastEvent {
   std::string run;
@@ -54,9 +58,9 @@ struct Reader {
   std::optional<LastEvent> last;
   std::chrono::nanoseconds sent_at{};
 
-  bool send(std::string piece, std::chrono::nanoseconds now) {
+  bool send(std::string_view piece, std::chrono::nanoseconds now) {
     sent_at = now;
-    return feed.send(std::move(piece));
+    return feed.send(piece);
   }
 };
 
@@ -159,10 +163,9 @@ class Live::Impl {
 
     const MutexLock lock(mutex_);
     if (stopped_ || readers_ >= kReadersMax) {
-      auto busy = problem(503, stopped_ ? "this collector is about to end"
-                                        : "there are as many readers as there may be");
-      busy.headers.emplace_back("Retry-After", "10");
-      return responder.respond(std::move(busy));
+      return responder.respond(unavailable(
+          stopped_ ? "this collector is about to end" : "there are as many readers as there may be",
+          10s));
     }
     ++readers_;
     lines_[line].channel.set_wanted(true);  // from now on nothing is missed
@@ -209,7 +212,7 @@ class Live::Impl {
   // What the reader missed since its last event.
   bool begin(const Line& line, Reader& reader) {
     const auto now = clock_.monotonic();
-    if (!reader.send(std::string(kBegin), now)) return false;
+    if (!reader.send(kBegin, now)) return false;
     if (!reader.last) return true;
     auto from = reader.last->number + 1;
     const auto first = line.kept.empty() ? line.last_number + 1 : line.kept.front().number;
@@ -235,7 +238,6 @@ class Live::Impl {
       line.kept_bytes -= line.kept.front().event.json.size();
       line.kept.pop_front();
     }
-    if (line.kept.empty()) return;  // larger than all that is kept
     const auto now = clock_.monotonic();
     const auto& kept = line.kept.back();
     std::string text;
@@ -261,7 +263,7 @@ class Live::Impl {
       }
     }
     std::erase_if(line.readers, [&](Reader& reader) {
-      return now - reader.sent_at >= kSignOfLife && !reader.send(std::string(kComment), now);
+      return now - reader.sent_at >= kSignOfLife && !reader.send(kComment, now);
     });
     count(line);
     if (!line.readers.empty()) line.wanted_until = now + kKeepAfter;

@@ -23,9 +23,9 @@ namespace tributary::collector {
 class Live {
  public:
   static constexpr std::size_t kReadersMax = 200;
-  static constexpr std::size_t kKept = 1'000;           // events, of each pipeline
-  static constexpr std::size_t kKeptBytes = 4U << 20;   // and bytes of them
-  static constexpr std::size_t kWaitingMax = 1U << 20;  // bytes
+  static constexpr std::size_t kKept = 1'000;             // events, of each pipeline
+  static constexpr std::size_t kKeptBytes = 384U << 10;   // and bytes of them
+  static constexpr std::size_t kWaitingMax = 512U << 10;  // bytes, and as many are being written
   static constexpr std::size_t kQueueBytes = 16U << 20;
   static constexpr std::chrono::minutes kKeepAfter{5};
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "collector/api/describe.h"
+#include "shared/base/ascii.h"
 #include "shared/base/check.h"
 #include "shared/base/version.h"
 #include "shared/http/etag.h"
@@ -80,9 +81,9 @@ constexpr std::array<Common, 5> kOfAll{
     Common{431, "HeaderTooLarge", "The header is over the limit."},
     Common{500, "Failed", "A mistake of this server."},
     Common{503, "Unavailable", "Not now: try again after Retry-After."}};
-constexpr std::array<Common, 2> kOfScopes{
-    Common{401, "NoToken", "A token is missing, or is not known."},
-    Common{403, "NoScope", "The token does not allow this."}};
+constexpr Common kNoToken{401, "NoToken", "A token is missing, or is not known."};
+constexpr Common kForbidden{403, "Forbidden",
+                            "The token does not allow this, or a page of another origin asks."};
 constexpr Common kOfBodies{413, "BodyTooLarge", "The body is over the limit."};
 
 // One operation of the document, for one pipeline.
@@ -162,9 +163,9 @@ class OperationWriter {
     };
     for (const auto& common : kOfAll) add(common);
     if (!route_.operation.body.empty()) add(kOfBodies);
-    if (tokens_ && !route_.scope.empty()) {
-      for (const auto& common : kOfScopes) add(common);
-    }
+    const bool needs_token = tokens_ && !route_.scope.empty();
+    if (needs_token) add(kNoToken);
+    if (needs_token || route_.method != "GET") add(kForbidden);
     return json;
   }
 
@@ -212,17 +213,11 @@ Json components(std::span<Pipeline* const> pipelines, bool tokens) {
   };
   for (const auto& common : kOfAll) add(common);
   add(kOfBodies);
+  add(kForbidden);
   if (!tokens) return json;
-  for (const auto& common : kOfScopes) add(common);
+  add(kNoToken);
   json["securitySchemes"]["token"] = {{"type", "http"}, {"scheme", "bearer"}};
   return json;
-}
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
 }
 
 }  // namespace
@@ -239,7 +234,7 @@ std::string openapi_json(std::span<const HttpRoute> routes, std::span<Pipeline* 
   auto& paths = json["paths"];
   const auto add = [&](const HttpRoute& route, const Pipeline& pipeline, const std::string& name) {
     const OperationWriter operation(route, pipeline, name, tokens);
-    paths[operation.path()][lower(route.method)] = operation.json();
+    paths[operation.path()][lower_case(route.method)] = operation.json();
   };
   for (const auto& route : routes) {
     CHECK(!route.operation.id.empty());

@@ -19,7 +19,7 @@ HttpResponse account(const HttpRequest& request, std::span<Pipeline* const> pipe
   const auto pipeline = find_pipeline(request, pipelines);
   if (!pipeline) return pipeline.error();
   const auto account = (*pipeline)->stream->account();
-  if (!account) return problem(503, account.error().message());
+  if (!account) return unavailable(account.error().message(), std::chrono::seconds(5));
   return {.status = 200,
           .content_type = "application/json",
           .body = dump({{"records", account->records},

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 namespace tributary::collector {
 namespace {
@@ -12,7 +13,7 @@ using nlohmann::json;
 
 constexpr std::size_t kOffsetsMax = 10'000;
 
-std::optional<std::uint64_t> parse_offset(std::string_view text) {
+std::optional<std::uint64_t> parse_number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
@@ -22,9 +23,9 @@ std::optional<std::uint64_t> parse_offset(std::string_view text) {
 // Each gives what is wrong; nothing when all is well.
 using Mistake = std::optional<std::string>;
 
-Mistake add_reason(std::string_view reason, ReplayRequest& to) {
+Mistake add_reason(std::string_view reason, std::vector<std::string>& to) {
   if (!is_dead_letter_reason(reason)) return unknown_reason(reason);
-  to.reasons.emplace_back(reason);
+  to.emplace_back(reason);
   return std::nullopt;
 }
 
@@ -32,7 +33,7 @@ Mistake read_reason(const json& value, ReplayRequest& to) {
   const auto all = value.is_array() ? value : json::array({value});
   for (const auto& reason : all) {
     if (!reason.is_string()) return "reason is not a list of texts";
-    if (auto mistake = add_reason(reason.get<std::string>(), to)) return mistake;
+    if (auto mistake = add_reason(reason.get<std::string>(), to.reasons)) return mistake;
   }
   return std::nullopt;
 }
@@ -71,9 +72,9 @@ Mistake read_parameters(const HttpRequest& request, ReplayRequest& to) {
   for (const auto& [name, value] : request.query) {
     Mistake mistake;
     if (name == "reason") {
-      mistake = add_reason(value, to);
+      mistake = add_reason(value, to.reasons);
     } else if (name == "offset") {
-      const auto offset = parse_offset(value);
+      const auto offset = parse_number(value);
       if (!offset) return "the parameter offset is not an offset";
       to.offsets.push_back(*offset);
     } else if (name == "dry_run") {
@@ -89,13 +90,30 @@ Mistake read_parameters(const HttpRequest& request, ReplayRequest& to) {
 
 }  // namespace
 
-std::expected<std::vector<std::string>, std::string> read_reasons(const HttpRequest& request) {
-  ReplayRequest read;
+std::expected<ListRequest, std::string> read_list_request(const HttpRequest& request) {
+  ListRequest read;
+  std::set<std::string_view> seen;
   for (const auto& [name, value] : request.query) {
-    if (name != "reason") continue;
-    if (auto mistake = add_reason(value, read)) return std::unexpected(std::move(*mistake));
+    if (name == "reason") {
+      if (auto mistake = add_reason(value, read.reasons)) return std::unexpected(*mistake);
+      continue;
+    }
+    if (!seen.insert(name).second) return std::unexpected("the parameter " + name + " comes twice");
+    const auto number = parse_number(value);
+    if (name == "limit") {
+      if (!number || *number < 1 || *number > ListRequest::kMost) {
+        return std::unexpected("the parameter limit is 1 to " + std::to_string(ListRequest::kMost));
+      }
+      read.limit = *number;
+    } else if (name == "cursor") {
+      if (!number)
+        return std::unexpected("the parameter cursor is not one that an answer gave as next");
+      read.after = *number;
+    } else {
+      return std::unexpected("there is no such parameter: there are reason, limit, cursor");
+    }
   }
-  return std::move(read.reasons);
+  return read;
 }
 
 std::expected<ReplayRequest, std::string> read_replay_request(const HttpRequest& request) {

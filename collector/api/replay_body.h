@@ -8,8 +8,17 @@
 
 namespace tributary::collector {
 
-// The reasons of the parameters `reason`; or what is wrong with one.
-std::expected<std::vector<std::string>, std::string> read_reasons(const HttpRequest& request);
+// What GET /dead-letters asks for.
+struct ListRequest {
+  static constexpr std::uint64_t kMost = 1'000;
+
+  std::vector<std::string> reasons{};  // empty: all
+  std::uint64_t limit = 100;           // 1 to kMost
+  std::uint64_t after = 0;             // the sequence of a letter: go on behind it
+};
+
+// Parameters reason (repeatable), limit and cursor. Else what is wrong with them.
+std::expected<ListRequest, std::string> read_list_request(const HttpRequest& request);
 
 // What POST /dead-letters/<pipeline>/replay asks for: a JSON object {"reason": [...], "dry_run":
 // true, "offsets": [...]}, all optional, or no body; and parameters reason, offset (both

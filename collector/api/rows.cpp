@@ -89,23 +89,28 @@ class Pieces {
 }  // namespace
 
 void answer_rows(HttpResponder responder, const RowsRequest& request, ReadRows read) {
+  // Accept chooses the format.
+  const std::pair<std::string, std::string> vary("Vary", "Accept");
   if (request.format == Format::json) {
     const auto page = read(static_cast<std::size_t>(request.limit.value_or(kPageEventsMax)));
-    return responder.respond(page ? json_page(*page) : store_problem(page.error()));
+    auto response = page ? json_page(*page) : store_problem(page.error());
+    response.headers.push_back(vary);
+    return responder.respond(std::move(response));
   }
   Pieces pieces(request, std::move(read));
   if (const auto started = pieces.start(); !started) {
     return responder.respond(store_problem(started.error()));
   }
-  responder.stream(200, std::string(content_type(request.format)),
+  responder.stream({.status = 200,
+                    .content_type = std::string(content_type(request.format)),
+                    .body = {},
+                    .headers = {vary}},
                    [pieces = std::move(pieces)]() mutable { return pieces.next(); });
 }
 
 HttpResponse store_problem(const Error& error) {
   if (error == errc::invalid_argument) return problem(400, error.message());
-  auto response = problem(503, error.message());
-  response.headers.emplace_back("Retry-After", "5");
-  return response;
+  return unavailable(error.message(), std::chrono::seconds(5));
 }
 
 }  // namespace tributary::collector

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "collector/ingest/intake.h"
+#include "shared/base/ascii.h"
 #include "shared/base/bounded_queue.h"
 #include "shared/base/thread.h"
 #include "shared/event/json.h"
@@ -24,7 +25,6 @@ constexpr auto kStalledAfter = 1s;
 constexpr std::size_t kRequestsAtOnce = 1024;
 constexpr std::size_t kRequestsWaiting = 100'000;
 constexpr std::size_t kRequestOverhead = 2048;  // bytes that a request takes beside its body
-constexpr std::string_view kRetryAfterSeconds = "1";
 
 // Where the records of one pipeline go in.
 struct Door {
@@ -66,18 +66,9 @@ struct Job {
 
 std::size_t weight(const HttpRequest& request) { return request.body.size() + kRequestOverhead; }
 
-HttpResponse unavailable(std::string_view detail) {
-  auto response = problem(503, detail);
-  response.headers.emplace_back("Retry-After", kRetryAfterSeconds);
-  return response;
-}
-
 // "application/json; charset=utf-8" → "application/json", lower case.
 std::string media_type(std::string_view content_type) {
-  auto type = std::string(content_type.substr(0, content_type.find(';')));
-  while (!type.empty() && type.back() == ' ') type.pop_back();
-  std::ranges::transform(type, type.begin(), [](unsigned char c) { return std::tolower(c); });
-  return type;
+  return lower_case(trimmed(content_type.substr(0, content_type.find(';'))));
 }
 
 HttpOperation ingest_operation() {
@@ -164,7 +155,7 @@ class HttpIngestThread final : public HttpIngest {
           "the content type is \"" + type + "\": send application/json or application/x-ndjson"));
     }
     if (const auto encoding = http.header("content-encoding");
-        encoding && *encoding != "identity") {
+        encoding && !equal_in_any_case(*encoding, "identity")) {
       return responder.respond(problem(
           415, "the content encoding is \"" + std::string(*encoding) + "\": send it as it is"));
     }

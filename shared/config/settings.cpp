@@ -218,7 +218,9 @@ std::vector<std::string> Settings::strings(std::string_view key,
   SettingNode* const node = look_up(key);
   if (node == nullptr) return absent;
   node->mark_known();
-  if (node->raw && !node->is(Kind::array) && !node->is(Kind::table)) return {*node->raw};
+  // From the environment or --set one needs no brackets.
+  if (node->raw && !node->is(Kind::array) && !node->is(Kind::table))
+    return {node->is(Kind::string) ? node->text : *node->raw};
   if (!node->is(Kind::array)) {
     refuse_kind(*node, "an array of strings, as [\"a\", \"b\"]");
     return absent;

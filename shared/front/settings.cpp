@@ -1,19 +1,12 @@
 #include "shared/front/settings.h"
 
+#include <set>
 #include <string_view>
 
 #include "shared/config/access.h"
 #include "shared/http/tokens.h"
 
 namespace tributary {
-namespace {
-
-bool is_loopback(std::string_view address) {
-  return address.starts_with("127.") || address.starts_with("[::1]") ||
-         address.starts_with("localhost:");
-}
-
-}  // namespace
 
 FrontSettings read_front(const Settings& http, std::vector<std::string> listen_absent,
                          HttpServerOptions& options) {
@@ -27,8 +20,16 @@ FrontSettings read_front(const Settings& http, std::vector<std::string> listen_a
       http.refuse("tokens", read.error().message());
     }
   }
+  std::set<std::string_view> seen;
   for (const auto& address : options.listen) {
-    if (insecure || tokens || is_loopback(address)) continue;
+    const auto reach = reach_of(address);
+    if (!reach) {
+      http.refuse("listen",
+                  "\"" + address + "\" is no address: write it as 127.0.0.1:8000 or [::1]:8000");
+    } else if (!seen.insert(address).second && !address.ends_with(":0")) {
+      http.refuse("listen", "has " + address + " twice");
+    }
+    if (insecure || tokens || reach != Reach::others_too) continue;
     http.refuse("listen",
                 address +
                     " can be reached from other machines, and nothing keeps them out: name a file "

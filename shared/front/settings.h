@@ -15,8 +15,8 @@ struct FrontSettings {
 };
 
 // Reads `listen`, `insecure`, `tokens` and the settings above. Into `options` go the addresses and
-// the tokens. Refused: a file of tokens with a mistake, and, without tokens and without `insecure`,
-// an address that other machines can reach.
+// the tokens. Refused: a file of tokens with a mistake, what is no address, and, without tokens and
+// without `insecure`, an address that other machines can reach.
 FrontSettings read_front(const Settings& http, std::vector<std::string> listen_absent,
                          HttpServerOptions& options);
 

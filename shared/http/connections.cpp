@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
 #include <restinio/http_server.hpp>
 #include <unordered_map>
 #include <utility>
 
+#include "shared/base/check.h"
 #include "shared/base/mutex.h"
 #include "shared/http/problem.h"
 
@@ -110,14 +112,18 @@ int refuse(const HttpResponse& answer) {
 const char* ambiguity(const http_parser& parser, const restinio::http_request_header_t& header) {
   bool has_space = false;
   bool has_coding = false;
+  int hosts = 0;
   header.for_each_field([&](const auto& field) {
     has_space = has_space || field.name().find(' ') != std::string::npos;
     has_coding = has_coding || field.field_id() == restinio::http_field::transfer_encoding;
+    hosts += static_cast<int>(field.field_id() == restinio::http_field::host);
   });
   if (has_space) return "the name of a header field has a space";
   const bool is_chunked = (parser.flags & F_CHUNKED) != 0;
   if (has_coding && (!is_chunked || parser.http_minor == 0))
     return "the only Transfer-Encoding is chunked, of HTTP/1.1";
+  if (hosts > 1 || (hosts == 0 && parser.http_minor > 0))
+    return "a request of HTTP/1.1 has one field Host";
   return nullptr;
 }
 
@@ -144,9 +150,7 @@ int on_headers_complete(http_parser* parser) {
 int on_body(http_parser* parser, const char* at, std::size_t length) {
   Socket* const socket = Socket::current();
   if (socket != nullptr && !socket->body.grow(length)) {
-    auto busy = problem(503, "too many large requests at once: try again in a moment");
-    busy.headers.emplace_back("Retry-After", "1");
-    return refuse(busy);
+    return refuse(unavailable("too many large requests at once: try again in a moment"));
   }
   return restinio::impl::restinio_body_cb(parser, at, length);
 }
@@ -214,6 +218,7 @@ struct Connections::Waiting {
   struct Entry {
     restinio::impl::connection_handle_t connection;
     restinio::request_id_t request;
+    Socket* socket;  // of the connection, which owns it
     bool endless = false;
   };
 
@@ -231,13 +236,17 @@ struct Connections::Waiting {
     return last_number;
   }
   void remove(std::uint64_t number) {
-    Entry removed;  // outlives the lock: it may be the connection's last owner
+    std::optional<Entry> removed;  // outlives the lock: it may be the connection's last owner
     const MutexLock lock(mutex);
-    if (const auto found = entries.find(number); found != entries.end()) {
-      removed = std::move(found->second);
-      entries.erase(found);
-      changed.notify_all();
-    }
+    removed = take(number);
+  }
+  std::optional<Entry> take(std::uint64_t number) TRIBUTARY_REQUIRES(mutex) {
+    const auto found = entries.find(number);
+    if (found == entries.end()) return std::nullopt;
+    auto taken = std::move(found->second);
+    entries.erase(found);
+    changed.notify_all();
+    return taken;
   }
 };
 
@@ -255,25 +264,27 @@ Connections::Connections(asio::io_context& context, const HttpServerOptions& opt
     : waiting_(std::make_shared<Waiting>()) {
   http_parser_set_max_header_size(kHeaderMax);
   auto settings = server_settings(options);
-  settings.request_handler([waiting = waiting_,
-                            arrived = std::move(arrived)](restinio::request_handle_t handle) {
-    const auto& header = handle->header();
-    Arrived request;
-    request.method = header.method().c_str();
-    request.target = header.request_target();
-    request.client = handle->remote_endpoint().address().to_string();
-    header.for_each_field(
-        [&](const auto& field) { request.headers.emplace_back(field.name(), field.value()); });
-    request.body = handle->body();
-    request.chunks_understood = header.http_major() == 1 && header.http_minor() > 0;
-    request.keep_alive = header.should_keep_alive();
-    if (Socket::current() != nullptr) request.claim = Socket::current()->body.take();
-    request.number =
-        waiting->add({restinio::impl::access_req_connection(*handle), handle->request_id(), false});
-    handle.reset();
-    arrived(std::move(request));
-    return restinio::request_accepted();
-  });
+  settings.request_handler(
+      [waiting = waiting_, arrived = std::move(arrived)](restinio::request_handle_t handle) {
+        const auto& header = handle->header();
+        Arrived request;
+        request.method = header.method().c_str();
+        request.target = header.request_target();
+        request.client = handle->remote_endpoint().address().to_string();
+        header.for_each_field(
+            [&](const auto& field) { request.headers.emplace_back(field.name(), field.value()); });
+        request.body = handle->body();
+        request.chunks_understood = header.http_major() == 1 && header.http_minor() > 0;
+        request.keep_alive = header.should_keep_alive();
+        auto* const socket = Socket::current();
+        CHECK(socket != nullptr);
+        request.claim = socket->body.take();
+        request.number = waiting->add(
+            {restinio::impl::access_req_connection(*handle), handle->request_id(), socket, false});
+        handle.reset();
+        arrived(std::move(request));
+        return restinio::request_accepted();
+      });
   const auto timers = settings.timer_factory()->create(context);
   engine_ = std::make_unique<Engine>(
       context, std::make_shared<BodyBudget>(options.bodies_size_max),
@@ -326,6 +337,24 @@ void Connections::write(std::uint64_t number, std::string head, std::string body
       });
 
   connection.reset();
+  const MutexLock lock(waiting_->mutex);
+  --waiting_->writers;
+  waiting_->changed.notify_all();
+}
+
+void Connections::cut(std::uint64_t number) {
+  std::optional<Waiting::Entry> entry;
+  {
+    const MutexLock lock(waiting_->mutex);
+    if (waiting_->closed) return;
+    entry = waiting_->take(number);
+    if (!entry) return;
+    ++waiting_->writers;
+  }
+  auto connection = std::static_pointer_cast<Connection>(std::move(entry->connection));
+  const auto executor = connection->get_executor();
+  asio::post(executor,
+             [connection = std::move(connection), socket = entry->socket] { socket->abort(); });
   const MutexLock lock(waiting_->mutex);
   --waiting_->writers;
   waiting_->changed.notify_all();

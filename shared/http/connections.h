@@ -55,6 +55,9 @@ class Connections {
   void write(std::uint64_t number, std::string head, std::string body, Then then,
              std::function<void(bool)> done = {});
 
+  // Any thread. Ends the connection of a request at once, whatever is not written yet.
+  void cut(std::uint64_t number);
+
   // From now on every answer ends its connection.
   void drain() { draining_ = true; }
   [[nodiscard]] bool draining() const { return draining_; }

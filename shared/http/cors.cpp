@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shared/base/ascii.h"
+
 namespace tributary {
 
 bool is_origin(std::string_view text) {
@@ -19,6 +21,14 @@ std::optional<std::string> allowed_origin(const std::vector<std::string>& origin
   const auto found = std::ranges::find(origins, *origin);
   if (found == origins.end()) return std::nullopt;
   return *found;
+}
+
+bool may_change(const HttpRequest& request, const std::vector<std::string>& origins) {
+  const auto origin = request.header("Origin");
+  if (!origin || allowed_origin(origins, origin)) return true;
+  const auto scheme = origin->find("://");
+  return scheme != std::string_view::npos &&
+         equal_in_any_case(origin->substr(scheme + 3), request.header("Host").value_or(""));
 }
 
 HttpResponse preflight_answer(const std::string& methods) {

@@ -18,6 +18,11 @@ bool is_origin(std::string_view text);
 std::optional<std::string> allowed_origin(const std::vector<std::string>& origins,
                                           std::optional<std::string_view> origin);
 
+// Whether a request from a page of that Origin may change something: browsers let any page send a
+// POST, with no more than this to tell it from the user's own. From no page (no Origin), from one
+// of this server's own (its Host), or from one that is allowed.
+bool may_change(const HttpRequest& request, const std::vector<std::string>& origins);
+
 // The answer to OPTIONS on a path with these methods ("GET, HEAD").
 HttpResponse preflight_answer(const std::string& methods);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "shared/http/ascii_case.h"
+#include "shared/base/ascii.h"
 #include "shared/http/cors.h"
 #include "shared/http/etag.h"
 #include "shared/http/request_id.h"
@@ -13,12 +13,6 @@ namespace {
 
 // What is smaller fits a packet anyway.
 constexpr std::size_t kGzipSizeMin = 1024;
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t";
-  text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
-  return text.substr(0, text.find_last_not_of(kBlank) + 1);
-}
 
 // Takes what stands before `separator` from the front.
 std::string_view take(std::string_view& text, char separator) {

@@ -29,6 +29,12 @@ HttpResponse problem(int status, std::string_view detail, const std::vector<Prob
   return response;
 }
 
+HttpResponse unavailable(std::string_view detail, std::chrono::seconds retry_after) {
+  auto response = problem(503, detail);
+  response.headers.emplace_back("Retry-After", std::to_string(retry_after.count()));
+  return response;
+}
+
 std::string_view status_text(int status) {
   switch (status) {
     case 200:

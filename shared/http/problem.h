@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -20,6 +21,10 @@ struct ProblemEntry {
 HttpResponse problem(int status, std::string_view detail,
                      const std::vector<ProblemEntry>& errors = {},
                      const std::vector<std::pair<std::string, std::string>>& extra = {});
+
+// A 503 that says when to try again.
+HttpResponse unavailable(std::string_view detail,
+                         std::chrono::seconds retry_after = std::chrono::seconds(1));
 
 // The standard reason phrase: 404 → "Not Found".
 std::string_view status_text(int status);

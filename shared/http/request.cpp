@@ -1,4 +1,4 @@
-#include "shared/http/ascii_case.h"
+#include "shared/base/ascii.h"
 #include "shared/http/server.h"
 
 namespace tributary {
@@ -12,7 +12,7 @@ std::optional<std::string_view> HttpRequest::parameter(std::string_view name) co
 
 std::optional<std::string_view> HttpRequest::header(std::string_view name) const {
   for (const auto& [key, value] : headers) {
-    if (http::equal_in_any_case(key, name)) return value;
+    if (equal_in_any_case(key, name)) return value;
   }
   return std::nullopt;
 }

@@ -3,10 +3,10 @@
 #include <array>
 #include <charconv>
 #include <exception>
-#include <mutex>
 #include <utility>
 
 #include "shared/base/check.h"
+#include "shared/base/mutex.h"
 #include "shared/http/problem.h"
 
 namespace tributary {
@@ -46,6 +46,11 @@ class OpenBody {
     if (state_->chunks_understood) last += "0\r\n\r\n";
     state_->write(std::move(last), {},
                   state_->chunks_understood ? state_->after_answer() : Then::close, 0);
+  }
+  // Ends the connection at once, whatever is not written yet.
+  void cut() {
+    state_->whole = false;
+    state_->connections->cut(state_->number);
   }
   void break_off() {
     if (!head_.empty()) {
@@ -193,22 +198,81 @@ void HttpResponder::stream(const HttpResponse& head,
     std::make_shared<PulledBody>(std::move(body), std::move(next))->continue_on_worker();
 }
 
-struct HttpFeed::State {
-  State(OpenBody open, std::size_t bytes_max) : body(std::move(open)), waiting_max(bytes_max) {}
+// What is sent while something is being written waits, and goes out as one piece after it.
+struct HttpFeed::State : std::enable_shared_from_this<HttpFeed::State> {
+  State(OpenBody open_body, std::size_t bytes_max, bool open)
+      : body(std::move(open_body)), waiting_max(bytes_max), writing(open), ended(!open) {}
 
-  OpenBody body;
+  // With the head, so that the client knows it is heard.
+  void begin() { write({}); }
+
+  bool send(std::string_view piece) {
+    bool fits = false;
+    {
+      const MutexLock lock(mutex);
+      if (ended) return false;
+      fits = waiting.size() + piece.size() <= waiting_max;
+      if (fits) {
+        waiting += piece;
+        if (std::exchange(writing, true)) return true;
+      } else {
+        give_up();
+      }
+    }
+    if (!fits) {
+      body.cut();
+      return false;
+    }
+    write_what_waits();
+    const MutexLock lock(mutex);
+    return !ended;
+  }
+
+  void end() {
+    {
+      const MutexLock lock(mutex);
+      if (std::exchange(ended, true)) return;
+      ends_behind = true;
+      if (std::exchange(writing, true)) return;
+    }
+    body.end();
+  }
+
+  OpenBody body;  // whoever has set `writing` calls it
   const std::size_t waiting_max;
-  std::atomic<std::size_t> waiting{0};  // bytes
-  std::atomic<bool> ended{false};
+  Mutex mutex;
+  std::string waiting TRIBUTARY_GUARDED_BY(mutex);
+  bool writing TRIBUTARY_GUARDED_BY(mutex);
+  bool ended TRIBUTARY_GUARDED_BY(mutex);
+  bool ends_behind TRIBUTARY_GUARDED_BY(mutex) = false;  // the body, behind what waits
 
-  static bool send(const std::shared_ptr<State>& self, std::string piece) {
-    const std::size_t size = piece.size();
-    self->waiting += size;
-    self->body.write(std::move(piece), [self, size](bool written) {
-      self->waiting -= size;
-      if (!written) self->ended = true;
+ private:
+  void write_what_waits() {
+    std::string piece;
+    {
+      const MutexLock lock(mutex);
+      piece = std::exchange(waiting, {});
+      if (piece.empty() && !ends_behind) {
+        writing = false;
+        return;
+      }
+    }
+    if (piece.empty()) return body.end();
+    write(std::move(piece));
+  }
+
+  void write(std::string piece) {
+    body.write(std::move(piece), [self = shared_from_this()](bool written) {
+      if (written) return self->write_what_waits();
+      const MutexLock lock(self->mutex);
+      self->give_up();
     });
-    return !self->ended;
+  }
+
+  void give_up() TRIBUTARY_REQUIRES(mutex) {
+    ended = true;
+    ends_behind = false;
+    waiting = {};
   }
 };
 
@@ -216,9 +280,8 @@ HttpFeed HttpResponder::feed(const HttpResponse& head, std::size_t waiting_max) 
   state_->connections->mark_endless(state_->number);
   OpenBody body(std::exchange(state_, nullptr));
   const bool open = body.begin(head, http::Body::feed);
-  auto state = std::make_shared<HttpFeed::State>(std::move(body), waiting_max);
-  state->ended = !open;
-  if (open) HttpFeed::State::send(state, {});  // the head, so that the client knows it is heard
+  auto state = std::make_shared<HttpFeed::State>(std::move(body), waiting_max, open);
+  if (open) state->begin();
   return HttpFeed(std::move(state));
 }
 
@@ -231,17 +294,9 @@ HttpFeed& HttpFeed::operator=(HttpFeed&& other) noexcept {
 }
 
 HttpFeed::~HttpFeed() {
-  if (state_ && !state_->ended.exchange(true)) state_->body.end();
+  if (state_) state_->end();
 }
 
-bool HttpFeed::send(std::string piece) {
-  if (state_->ended) return false;
-  if (piece.empty()) return true;
-  if (state_->waiting + piece.size() > state_->waiting_max) {
-    if (!state_->ended.exchange(true)) state_->body.break_off();
-    return false;
-  }
-  return State::send(state_, std::move(piece));
-}
+bool HttpFeed::send(std::string_view piece) { return state_->send(piece); }
 
 }  // namespace tributary

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -11,6 +10,7 @@
 #include "shared/base/check.h"
 #include "shared/http/connections.h"
 #include "shared/http/cors.h"
+#include "shared/http/listen_address.h"
 #include "shared/http/problem.h"
 #include "shared/http/responder.h"
 #include "shared/http/router.h"
@@ -25,24 +25,6 @@ using asio::ip::tcp;
 constexpr std::chrono::milliseconds kAcceptRetry{100};
 constexpr std::size_t kWaitingPerWorker = 64;
 constexpr std::chrono::seconds kTokensLook{1};
-
-// "127.0.0.1:8000", "[::1]:8000", "localhost:8000".
-std::optional<tcp::endpoint> parse_address(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  const std::string_view digits = text.substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) return std::nullopt;
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (host == "localhost") host = "127.0.0.1";
-  asio::error_code ec;
-  const auto address = asio::ip::make_address(std::string(host), ec);
-  if (ec || address.is_v6() != bracketed) return std::nullopt;
-  return tcp::endpoint(address, port);
-}
 
 std::string text_of(const tcp::endpoint& endpoint) {
   const std::string address = endpoint.address().to_string();
@@ -77,12 +59,6 @@ HttpResponse not_admitted(Tokens::Verdict verdict, const std::string& scope) {
   response.headers.emplace_back(
       "WWW-Authenticate",
       std::string(R"(Bearer realm="tributary")") + (wrong ? R"(, error="invalid_token")" : ""));
-  return response;
-}
-
-HttpResponse too_busy(std::string_view why) {
-  auto response = problem(503, why);
-  response.headers.emplace_back("Retry-After", "1");
   return response;
 }
 
@@ -200,7 +176,7 @@ Result<void> HttpServer::Impl::start() {
 }
 
 Result<void> HttpServer::Impl::listen(const std::string& address) {
-  const auto endpoint = parse_address(address);
+  const auto endpoint = http::parse_listen_address(address);
   if (!endpoint) {
     return fail(errc::invalid_argument,
                 "cannot listen on \"" + address +
@@ -254,7 +230,7 @@ void HttpServer::Impl::admit(http::Socket socket) {
     --*connection_count_;
     if (options_->on_refused) options_->on_refused(HttpRefusal::too_many_connections);
     socket.refuse(http::whole_response(
-        too_busy("this server has as many connections as it may have: try again in a moment")));
+        unavailable("this server has as many connections as it may have: try again in a moment")));
     socket.shutdown(tcp::socket::shutdown_send, ec);
     socket.close();
     return;
@@ -297,6 +273,11 @@ void HttpServer::Impl::handle(http::Arrived arrived) {
   if (!match.route) return responder.respond(no_route(request.method, match.allowed));
   const HttpRoute& route = (*routes_)[*match.route];
   state->route = std::shared_ptr<const HttpRoute>(routes_, &route);
+  if (route.method != "GET" && !may_change(request, options_->cors_origins))
+    return responder.respond(problem(
+        403, "a page of " + std::string(*request.header("Origin")) +
+                 " asks for this, which is none of this server's own: if it may, it belongs into "
+                 "http.cors.origins"));
   if (options_->tokens && !route.scope.empty()) {
     auto [verdict, name] = options_->tokens->check(request.header("Authorization"), route.scope);
     request.token = state->token = std::move(name);
@@ -322,7 +303,7 @@ void HttpServer::Impl::call(std::size_t number, HttpRequest request, HttpRespond
   };
   auto& workers = runs == HttpRoute::Runs::on_worker ? *workers_ : *status_worker_;
   if (!workers.try_push(std::move(job)))
-    shared->respond(too_busy("too many requests are waiting: try again in a moment"));
+    shared->respond(unavailable("too many requests are waiting: try again in a moment"));
 }
 
 // The disk may take its time: a worker looks.

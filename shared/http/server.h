@@ -57,8 +57,8 @@ class HttpFeed {
   ~HttpFeed();
 
   // Never waits. False when the client is gone, or reads so slowly that more than the feed's limit
-  // would wait for it: the body is broken off then.
-  bool send(std::string piece);
+  // would wait for it: then its connection ends at once.
+  bool send(std::string_view piece);
 
  private:
   std::shared_ptr<State> state_;
@@ -90,7 +90,7 @@ class HttpResponder {
   }
 
   // Answers with a body that the caller gives as it comes; at most `waiting_max` bytes wait for the
-  // reader.
+  // reader, behind as many that are being written.
   HttpFeed feed(const HttpResponse& head, std::size_t waiting_max);
 
  private:
@@ -125,6 +125,11 @@ struct HttpAnswered {
 
 // Why a client has got no further than to the server's door.
 enum class HttpRefusal { too_many_connections, unreadable };
+
+// Who can reach an address that a server listens on ("127.0.0.1:8000", "[::1]:8000"); nothing for
+// what is no such address.
+enum class Reach { this_machine, others_too };
+std::optional<Reach> reach_of(std::string_view listen_address);
 
 struct HttpServerOptions {
   std::vector<std::string> listen;  // "127.0.0.1:8000", "[::1]:8000"; port 0: any free one

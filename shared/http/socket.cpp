@@ -109,6 +109,12 @@ void Socket::refuse(std::string_view response) {
   refused_ = true;
 }
 
+void Socket::abort() {
+  asio::error_code ignored;
+  static_cast<void>(set_option(asio::socket_base::linger(true, 0), ignored));
+  static_cast<void>(Base::close(ignored));
+}
+
 void Socket::shutdown(shutdown_type what, asio::error_code& ec) {
   const std::string answer = std::exchange(answer_at_next_shutdown, {});
   if (std::exchange(reset_at_next_shutdown, false)) {

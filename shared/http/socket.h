@@ -74,6 +74,9 @@ class Socket : public asio::ip::tcp::socket {
   // Sends a last answer; close() then waits a moment for the client to read it.
   void refuse(std::string_view response);
 
+  // Resets the connection: what is being written ends with an error.
+  void abort();
+
   void shutdown(shutdown_type what, asio::error_code& ec);
   void close();
 

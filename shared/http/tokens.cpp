@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "shared/http/ascii_case.h"
+#include "shared/base/ascii.h"
 
 namespace tributary {
 namespace {
@@ -103,8 +103,7 @@ std::expected<TokenList::Entry, std::string> parse_entry(
 std::optional<std::string_view> bearer_token(std::optional<std::string_view> authorization) {
   constexpr std::string_view kScheme = "bearer ";
   if (!authorization || authorization->size() < kScheme.size()) return std::nullopt;
-  if (!http::equal_in_any_case(authorization->substr(0, kScheme.size()), kScheme))
-    return std::nullopt;
+  if (!equal_in_any_case(authorization->substr(0, kScheme.size()), kScheme)) return std::nullopt;
   auto token = authorization->substr(kScheme.size());
   token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
   return token.substr(0, token.find_last_not_of(kBlank) + 1);

@@ -109,6 +109,10 @@ def test_mistakes_in_what_is_asked_for_are_named(collector):
         answer = replay(collector, body=body)
         assert answer.status == 400 and named in answer.json()["detail"], answer
     assert replay(collector, offset="x").status == 400
+    for query, named in (("limit=0", "1 to 1000"), ("limit=1001", "1 to 1000"), ("cursor=x", "cursor"), ("reason=dull", "dull"),
+                         ("limit=1&limit=2", "twice"), ("start=1", "there are reason, limit, cursor")):
+        answer = collector.get("/dead-letters/telemetry?" + query)
+        assert answer.status == 400 and named in answer.json()["detail"], answer
     assert replay(collector, "nowhere").status == 404
     assert collector.get("/dead-letters/telemetry/replay").status == 405
 

@@ -233,6 +233,12 @@ def parse_metrics(text):
     return series
 
 
+def resident(program):
+    """The bytes that the process has in memory."""
+    with open(f"/proc/{program.pid}/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def reading(second=0, sensor_id="sensor_1", **changes):
     """A telemetry event, the `second`th of its sensor."""
     minutes, seconds = divmod(second, 60)

@@ -10,17 +10,11 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from harness import reading
+from harness import reading, resident
 from services.process import pause, wait_until
 
 GROWTH_MAX = 64 << 20
 GET = b"GET /account/telemetry HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-def resident(collector):
-    """The bytes that the process has in memory."""
-    with open(f"/proc/{collector.pid}/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
 
 
 class Bystander(threading.Thread):
@@ -138,7 +132,7 @@ def post(length, body=b"", more=b""):
 def test_requests_that_trickle_in_are_ended_by_a_limit_on_their_whole_time(start):
     """Slowloris: there is never a second without a byte."""
     collector = start(idle_timeout="3s")
-    begins = [b"GET /data HTTP/1.1\r\nX-Slow: ", post(1000), b"POST /ingest HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"]
+    begins = [b"GET /data HTTP/1.1\r\nX-Slow: ", post(1000), b"POST /ingest HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"]
     drops = [b"x", b" ", b"1\r\n \r\n"]
     with Watch(collector), ExitStack() as stack:
         slow = [stack.enter_context(connect(collector)) for _ in range(300)]
@@ -321,6 +315,14 @@ def test_a_length_in_two_ways_is_refused(collector):
             assert statuses(received) == [400], (fields, received[:300])
         received = exchange(collector, head.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n" + smuggled)
         assert statuses(received) == [400], received[:300]
+
+
+def test_a_request_names_one_host(collector):
+    """A proxy in front may have chosen by another one (RFC 9112, 3.2)."""
+    for fields in (b"", b"Host: x\r\nHost: y\r\n", b"Host: x\r\nhost: x\r\n"):
+        received = exchange(collector, b"GET /account HTTP/1.1\r\n" + fields + b"\r\n" + GET)
+        assert statuses(received) == [400] and b"Host" in received, received[:300]
+    assert statuses(exchange(collector, b"GET /account HTTP/1.0\r\n\r\n")) == [200]
 
 
 def test_methods_and_versions_that_are_none_are_refused(collector):

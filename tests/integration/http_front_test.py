@@ -1,6 +1,7 @@
 """What every route has in common: the access log, metrics, compression, pages of other origins."""
 
 import gzip
+import json
 import subprocess
 import zlib
 from urllib.request import Request, urlopen
@@ -52,6 +53,7 @@ def test_long_answers_are_compressed_when_asked_for(site):
         packed = collector.get("/data", wanted, **parameters)
         assert packed.headers["content-encoding"] == "gzip" and "content-encoding" not in plain.headers
         assert "Accept-Encoding" in plain.headers["vary"] and "Accept-Encoding" in packed.headers["vary"]
+        assert "Accept," in plain.headers["vary"], "which chooses the format"
         assert gzip.decompress(packed.body) == plain.body and len(packed.body) < len(plain.body) / 5
         assert packed.content_type == plain.content_type
     assert "content-encoding" not in collector.get("/health/live", wanted).headers, "too short to be worth it"
@@ -92,6 +94,25 @@ def test_without_a_word_no_page_may_call(site):
     assert "access-control-allow-origin" not in collector.get("/data", page).headers
     answer = collector.request("OPTIONS", "/data", None, page)
     assert answer.status == 405 and answer.headers["allow"] == "GET, HEAD"
+
+
+def test_no_page_but_our_own_changes_anything(site):
+    """A browser sends a simple POST for any page, without asking first."""
+    collector = site.start_collector(**{"mqtt.url": "", "http.cors.origins": ["https://grafana.example"]})
+    event = json.dumps(reading(1))
+
+    def post(path, origin):
+        return collector.request("POST", path, event, {"Content-Type": "application/json", "Origin": origin})
+
+    for origin in ("https://evil.example", "null", "", f"http://127.0.0.1:{collector.port + 1}",
+                   f"127.0.0.1:{collector.port}", f"http://evil.example/127.0.0.1:{collector.port}"):
+        for path in ("/ingest", "/ingest/telemetry", "/dead-letters/telemetry/replay"):
+            answer = post(path, origin)
+            assert answer.status == 403 and "http.cors.origins" in answer.json()["detail"], (path, origin, answer)
+    for origin in (f"http://127.0.0.1:{collector.port}", "https://grafana.example"):
+        assert post("/ingest", origin).status == 202, origin
+    assert collector.get("/data", {"Origin": "https://evil.example"}).status == 200, "the browser keeps it from the page"
+    collector.wait_for_account(30, records=2)
 
 
 def test_an_origin_that_is_none_is_refused(place):

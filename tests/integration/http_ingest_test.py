@@ -29,12 +29,13 @@ def test_an_object_an_array_and_ndjson_are_accepted(site):
         (json.dumps(reading(0)), "application/json", 1),
         (json.dumps([reading(1), reading(2)]), "application/json; charset=utf-8", 2),
         (ndjson([reading(3), reading(4), reading(5)]) + "\n", "application/x-ndjson", 3),
+        (json.dumps(reading(6)), "Application/JSON\t; charset=utf-8", 1),
     ):
         answer = collector.ingest(body, content_type=content_type)
         assert (answer.status, answer.json()) == (202, {"accepted": accepted}), answer
         assert answer.content_type == "application/json"
-    collector.wait_for_account(records=6, stored=6)
-    assert collector.events() == [exactly(reading(second)) for second in range(6)]
+    collector.wait_for_account(records=7, stored=7)
+    assert collector.events() == [exactly(reading(second)) for second in range(7)]
 
 
 def test_events_go_to_the_pipeline_that_the_path_names(site):

@@ -3,7 +3,7 @@
 import json
 import socket
 
-from harness import exactly, decode, reading
+from harness import decode, exactly, reading, resident
 from mqtt_device import Device
 from services.process import wait_until
 
@@ -57,8 +57,8 @@ class Listener:
         return self
 
 
-def collector_without_broker(site):
-    return site.start_collector(**{"mqtt.url": ""})
+def collector_without_broker(site, **settings):
+    return site.start_collector(**{"mqtt.url": ""} | settings)
 
 
 def test_what_is_accepted_is_seen_live_once_whole_and_in_order(site):
@@ -146,6 +146,28 @@ def test_a_slow_reader_is_dropped_and_counted_and_ingest_goes_on(site):
         collector.ingest(reading(0, "last"))
         assert other.event() == exactly(reading(0, "last"))
         wait_until(lambda: collector.metric("tributary_collector_live_readers") == 1, 10, "one reader is left")
+
+
+def test_many_slow_readers_take_little_memory_and_give_it_back_when_they_are_dropped(site):
+    collector = collector_without_broker(site, **{"http.access_log": False})
+    readers, seconds = 60, iter(range(10_000_000))
+    growth = []
+    for wave in range(3):
+        listeners = [Listener(collector) for _ in range(readers)]
+        collector.ingest([reading(next(seconds)) for _ in range(100)])
+        before = resident(collector)
+        dropped = collector.metric("tributary_collector_live_dropped_readers_total")
+
+        def all_dropped():
+            assert collector.ingest([reading(next(seconds)) for _ in range(2000)]).status == 202
+            growth.append(resident(collector) - before)
+            return collector.metric("tributary_collector_live_dropped_readers_total") == dropped + readers
+
+        wait_until(all_dropped, 90, f"wave {wave}: those that do not read are dropped")
+        wait_until(lambda: collector.metric("tributary_http_connections") == 1, 15, "their connections are gone before any timeout")
+        for listener in listeners:
+            listener.__exit__()
+    assert max(growth) < 160 << 20, [part >> 20 for part in growth]
 
 
 def test_there_may_be_so_many_readers_and_no_more(site):

@@ -92,6 +92,8 @@ def _end(*_):
 
 def _launch(name):
     """Starts a keeper, which holds its lock when this returns, or has failed."""
+    # One that was killed has left its address behind.
+    shutil.rmtree(RUN / name, ignore_errors=True)
     owner = os.environ.get("TRIBUTARY_TEST_SERVICES_OWNER")
     # Debian's Python: the one that Debian's packages belong to.
     command = ["/usr/bin/python3", "-B", Path(__file__).parent, "run", name, RUN, f"--idle-limit={IDLE_LIMIT_S}"]

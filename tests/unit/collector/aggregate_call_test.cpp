@@ -84,7 +84,7 @@ TEST_CASE_METHOD(Fixture,
                  "an aggregate's range, bucket, fields, order and filters reach the store") {
   const auto query = asked(
       "?sensor_id=a&start=2026-01-21T10:00:00%2B01:00&end=2026-01-22T10:00:00Z&bucket=1.5h"
-      "&fields=location.latitude,where.count&order=desc&limit=5&cursor=2026-01-21T11:00:00Z");
+      "&fields=location.latitude,where.count&order=desc&limit=5&cursor=2026-01-21T10:30:00Z");
   REQUIRE(query.filters.size() == 1);
   REQUIRE(query.filters.at(0).field == "sensor_id");
   REQUIRE(query.start == time_of("2026-01-21T09:00:00Z"));
@@ -93,7 +93,7 @@ TEST_CASE_METHOD(Fixture,
   REQUIRE(query.fields == std::vector<FieldPath>{{"location", "latitude"}, {"count"}});
   REQUIRE(query.descending);
   REQUIRE(query.limit == 5);
-  REQUIRE(query.after == time_of("2026-01-21T11:00:00Z"));
+  REQUIRE(query.after == time_of("2026-01-21T10:30:00Z"));
 }
 
 TEST_CASE_METHOD(Fixture, "a bucket says its start, its events, and of each field what was asked") {
@@ -110,6 +110,21 @@ TEST_CASE_METHOD(Fixture, "a bucket says its start, its events, and of each fiel
             "temperature":{"min":1,"max":4.5,"avg":2.5,"sum":7.5,"count":3},
             "x.y":{"min":null,"max":null,"avg":null,"sum":0,"count":0}}],
             "next":"2026-01-21T12:53:20Z"})"));
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a bucket that begins before the first year is named by that year's begin") {
+  constexpr auto kBucket = 24h * 3660;
+  const auto start = bucket_start(time_of("0001-06-01T00:00:00Z"), kBucket);
+  REQUIRE(start < time_of("0001-01-01T00:00:00Z"));
+  store.aggregates = [&](const auto& query) {
+    return Buckets{.buckets = {bucket(start.seconds, {})},
+                   .next = query.after ? std::nullopt : std::optional(start)};
+  };
+  const auto page = json::parse(server.get("/aggregate?bucket=3660d&fields=").body);
+  REQUIRE(page["data"][0]["start"] == "0001-01-01T00:00:00Z");
+  REQUIRE(page["next"] == "0001-01-01T00:00:00Z");
+  REQUIRE(asked("?bucket=3660d&fields=&cursor=" + page["next"].get<std::string>()).after == start);
 }
 
 TEST_CASE_METHOD(Fixture, "an aggregate as csv has a column for each function of each field") {

@@ -203,6 +203,7 @@ TEST_CASE_METHOD(Fixture,
   REQUIRE(type("application/json;q=0.5, application/x-ndjson") == as_ndjson);
   REQUIRE(type("application/x-ndjson;q=0, */*") == as_json);
   REQUIRE(type("text/csv") == "text/csv; charset=utf-8; header=present");
+  REQUIRE(type("Application/X-NDJSON") == as_ndjson);
   REQUIRE(type("image/png") == "406");
   REQUIRE(type("image/png", "/data?format=json") == as_json);
   REQUIRE(type("application/json", "/data?format=ndjson") == as_ndjson);

@@ -64,6 +64,7 @@ TEST_CASE("a value of the environment or --set is TOML if it parses, else a stri
                       "mqtt={url = \"u\"}",
                       "empty=",
                       "quoted=\"true\"",
+                      "one=\"a:1\"",
                       "trick=1\nother = 2"};
   box.sources.environment = {{"TRIBUTARY_RATE", "2.5"}, {"TRIBUTARY_LISTEN", "127.0.0.1:8000"}};
   const auto settings = box.load();
@@ -74,6 +75,7 @@ TEST_CASE("a value of the environment or --set is TOML if it parses, else a stri
   REQUIRE(settings.table("mqtt").string("url") == "u");
   REQUIRE(settings.string("empty", "x").empty());
   REQUIRE(settings.string("quoted") == "true");
+  REQUIRE(settings.strings("one") == std::vector<std::string>{"a:1"});
   REQUIRE(settings.string("trick") == "1\nother = 2");
   REQUIRE(settings.number("rate", 0, 0, 9) == 2.5);
   REQUIRE(settings.strings("listen") == std::vector<std::string>{"127.0.0.1:8000"});
