@@ -27,6 +27,7 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view kComponent = "collector";
 constexpr auto kDrainLook = 20ms;
+constexpr auto kAnswersTime = 5s;  // at the end, for answers under way
 
 class RunningCollector final : public Collector {
  public:
@@ -63,7 +64,8 @@ class RunningCollector final : public Collector {
     if (mqtt_ingest_) mqtt_ingest_->stop();
     if (dead_letters_) dead_letters_->stop();
     if (live_) live_->stop();
-    server_.stop();
+    if (http_ingest_) http_ingest_->finish(kAnswersTime - 1s);
+    server_.stop(kAnswersTime);
     if (http_ingest_) http_ingest_->stop();
     const bool drained = drain(time);
     std::vector<Thread> stopping;

@@ -17,12 +17,13 @@ constexpr std::array<std::string_view, 7> kParameters{"start",  "end",    "limit
                                                       "cursor", "format", "meta"};
 
 // Goes on behind the last event that it gave.
-ReadRows reader(Store& store, Query query) {
-  return [&store, query = std::move(query)](std::size_t limit) mutable -> Result<RowPage> {
+ReadRows reader(Store& store, Query query, std::string question) {
+  return [&store, query = std::move(query),
+          question = std::move(question)](std::size_t limit) mutable -> Result<RowPage> {
     query.limit = limit;
     TRIBUTARY_ASSIGN(auto page, store.query(query));
     RowPage rows{.rows = std::move(page.events)};
-    if (page.next) rows.next = page.next->text();
+    if (page.next) rows.next = page.next->text(question);
     query.after = std::move(page.next);
     return rows;
   };
@@ -41,13 +42,14 @@ void answer_data(const HttpRequest& request, HttpResponder responder, Pipeline& 
               .end = parameters.time("end"),
               .descending = parameters.descending(),
               .meta = parameters.flag("meta")};
+  const auto question = pipeline.config.name + (query.descending ? " desc" : " asc");
   if (const auto cursor = parameters.value("cursor")) {
-    query.after = Keyset::parse(*cursor);
+    query.after = Keyset::parse(*cursor, question);
     if (!query.after) parameters.refuse("cursor", kWrongCursor);
   }
   if (!parameters.mistakes().empty()) return responder.respond(problem(400, parameters.mistakes()));
   if (rows.format == Format::csv) rows.columns = csv_columns(schema);
-  answer_rows(std::move(responder), rows, reader(*pipeline.store, std::move(query)));
+  answer_rows(std::move(responder), rows, reader(*pipeline.store, std::move(query), question));
 }
 
 HttpOperation data_operation() {

@@ -64,6 +64,8 @@ std::vector<HttpAnswer> rows_answers(std::string_view row_schema) {
        .content = {problem_content()}}};
 }
 
+HttpAnswer not_modified() { return {.status = 304, .description = "The client has it already."}; }
+
 HttpResponse not_acceptable() { return problem(406, "offered are " + std::string(kMediaTypes)); }
 
 }  // namespace tributary::collector

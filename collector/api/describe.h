@@ -27,6 +27,8 @@ HttpParameter cursor_parameter();
 HttpParameter format_parameter();
 HttpParameter flag_parameter(std::string name, std::string description);
 
+// To a response with an ETag.
+HttpAnswer not_modified();
 // Of a call that answers with rows of this JSON Schema: 200 in each format, and 406.
 std::vector<HttpAnswer> rows_answers(std::string_view row_schema);
 

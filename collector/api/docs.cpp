@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "collector/api/describe.h"
 #include "collector/web/assets.h"
 #include "shared/http/etag.h"
 #include "shared/http/problem.h"
@@ -41,7 +42,8 @@ void register_docs(HttpServer& server) {
                               .answers = {{.status = 200,
                                            .description = "The page.",
                                            .content = {{.type = "text/html",
-                                                        .schema = R"({"type":"string"})"}}}}}},
+                                                        .schema = R"({"type":"string"})"}}},
+                                          not_modified()}}},
                [](const HttpRequest&) { return answer("docs.html"); });
   for (const std::string name : {"docs.js", "swagger-ui.css", "swagger-ui-bundle.js"}) {
     server.route({.method = "GET",
@@ -50,6 +52,7 @@ void register_docs(HttpServer& server) {
                   .operation = {.id = "getDocs_" + name,
                                 .summary = "A file of the page /docs",
                                 .answers = {file_answer("The file."),
+                                            not_modified(),
                                             {.status = 404,
                                              .description = "The program was built without it.",
                                              .content = {problem_content()}}}}},

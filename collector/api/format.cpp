@@ -46,9 +46,10 @@ Preference preference_of(std::string_view type, std::string_view accept) {
     if (exactness <= exactness_found) continue;
     exactness_found = exactness;
     found = {.quality = 1, .exactness = exactness};
-    if (const auto q = range.find("q="); q != std::string_view::npos) {
-      const auto digits = range.substr(q + 2);
-      std::from_chars(digits.data(), digits.data() + digits.size(), found.quality);
+    for (const auto given : std::views::split(range, ';')) {
+      const auto parameter = trimmed(std::string_view(given.begin(), given.end()));
+      if (!equal_in_any_case(parameter.substr(0, 2), "q=")) continue;
+      std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), found.quality);
     }
   }
   return found;

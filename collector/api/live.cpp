@@ -77,12 +77,17 @@ HttpOperation live_operation() {
           "What `{pipeline}` accepts from now on, each event once it is durable. Every parameter "
           "filters by the top-level field of its name. With Last-Event-ID (browsers send it by "
           "themselves) it begins behind that event; an event `gap` says what could not be given.",
-      .parameters = {{.name = std::string(kFieldParameter),
+      .parameters = {{.name = "Last-Event-ID",
+                      .description = "The id of the last event that the client has.",
+                      .in = "header"},
+                     {.name = std::string(kFieldParameter),
                       .description = "Only events whose `{field}` has this value."}},
       .answers = {{.status = 200,
                    .description = "It has no end.",
                    .content = {{.type = "text/event-stream", .schema = R"({"type":"string"})"}}}}};
 }
+
+std::string new_run() { return Id::random().text().substr(0, 12); }
 
 // A piece of the body.
 std::string text_of(const Kept& event, const std::string& run) {
@@ -109,6 +114,8 @@ struct Line {
   Codec codec;
   Counter& dropped;
   Counter& missed;
+  // Of the numbers: a new one begins when some events got none.
+  std::string run = new_run();
   std::deque<Kept> kept{};
   std::size_t kept_bytes = 0;
   std::uint64_t last_number = 0;
@@ -216,16 +223,17 @@ class Live::Impl {
     if (!reader.last) return true;
     auto from = reader.last->number + 1;
     const auto first = line.kept.empty() ? line.last_number + 1 : line.kept.front().number;
-    if (reader.last->run != run_ || from > line.last_number + 1) {
+    if (reader.last->run != line.run || from > line.last_number + 1) {
       from = first;
-      if (!reader.send(gap_text(R"("reason":"the collector was started anew")"), now)) return false;
+      if (!reader.send(gap_text(R"("reason":"what came since is not known any more")"), now))
+        return false;
     } else if (from < first) {
       const auto missed = R"("missed":)" + std::to_string(first - from);
       if (!reader.send(gap_text(missed), now)) return false;
     }
     return std::ranges::all_of(line.kept, [&](const Kept& event) {
       return event.number < from || !reader.filter.matches(*event.event.document) ||
-             reader.send(text_of(event, run_), now);
+             reader.send(text_of(event, line.run), now);
     });
   }
 
@@ -243,7 +251,7 @@ class Live::Impl {
     std::string text;
     std::erase_if(line.readers, [&](Reader& reader) {
       if (!reader.filter.matches(*kept.event.document)) return false;
-      if (text.empty()) text = text_of(kept, run_);
+      if (text.empty()) text = text_of(kept, line.run);
       if (reader.send(text, now)) return false;
       line.dropped.add();
       return true;
@@ -273,6 +281,7 @@ class Live::Impl {
     line.channel.set_wanted(false);
     line.kept.clear();
     line.kept_bytes = 0;
+    line.run = new_run();
   }
 
   void count(Line& line) {
@@ -284,7 +293,6 @@ class Live::Impl {
 
   const std::vector<Pipeline*> all_;
   const Clock& clock_;
-  const std::string run_ = Id::random().text().substr(0, 12);
   BoundedQueue<LiveBatch> queue_;
   std::deque<Line> lines_;  // as the pipelines
   Mutex mutex_;

@@ -16,10 +16,11 @@ namespace tributary::collector {
 // and sends to all readers; nobody waits for a reader: whoever is slower than the events, with
 // kWaitingMax bytes not yet sent to it, is dropped and counted.
 //
-// An event's id is "<run>-<number>": the run is this collector's since its start, the numbers of a
-// pipeline go up by one. A reader that comes back with Last-Event-ID gets what it missed, if it is
-// among the last kKept events; an event `gap` says what can't be given any more. They are kept from
-// the first reader on and for kKeepAfter behind the last.
+// An event's id is "<run>-<number>": the numbers of a pipeline's run go up by one, without a hole;
+// a new run begins with the collector, and after a time without readers. A reader that comes back
+// with Last-Event-ID gets what it missed, if it is among the last kKept events; an event `gap` says
+// what can't be given any more. They are kept from the first reader on and for kKeepAfter behind
+// the last.
 class Live {
  public:
   static constexpr std::size_t kReadersMax = 200;

@@ -54,9 +54,9 @@ Json filter_schema(SchemaField::Type type) {
   return schema;
 }
 
-Json parameter(const std::string& name, const std::string& description, Json schema,
-               bool required) {
-  Json json{{"name", name}, {"in", "query"}, {"description", description}};
+Json parameter(const std::string& name, const std::string& description, Json schema, bool required,
+               const std::string& in = "query") {
+  Json json{{"name", name}, {"in", in}, {"description", description}};
   if (required) json["required"] = true;
   json["schema"] = std::move(schema);
   return json;
@@ -129,8 +129,8 @@ class OperationWriter {
       if (of.name == kFieldParameter) {
         add_filters(of, json);
       } else {
-        json.push_back(
-            parameter(of.name, text(of.description), Json::parse(text(of.schema)), of.required));
+        json.push_back(parameter(of.name, text(of.description), Json::parse(text(of.schema)),
+                                 of.required, of.in));
       }
     }
     return json;
@@ -258,7 +258,8 @@ void register_openapi(HttpServer& server, std::span<Pipeline* const> pipelines, 
                               .summary = "This document",
                               .answers = {{.status = 200,
                                            .description = "OpenAPI 3.1.",
-                                           .content = {{.schema = R"({"type":"object"})"}}}}}},
+                                           .content = {{.schema = R"({"type":"object"})"}}},
+                                          not_modified()}}},
                [document](const HttpRequest&) {
                  return HttpResponse{.body = *document,
                                      .headers = {{"ETag", strong_etag(*document)}}};

@@ -120,6 +120,8 @@ class HttpIngestThread final : public HttpIngest {
   HttpIngestThread(const HttpIngestThread&) = delete;
   HttpIngestThread& operator=(const HttpIngestThread&) = delete;
 
+  void finish(std::chrono::milliseconds time) override { end_ = clock_.monotonic() + time; }
+
   void stop() override {
     if (!thread_.joinable()) return;
     thread_.request_stop();
@@ -284,7 +286,7 @@ class HttpIngestThread final : public HttpIngest {
     const auto now = clock_.monotonic();
     for (auto next = jobs_.begin(); next != jobs_.end();) {
       auto& job = *next++;
-      if (job.answered || job.done() || now < job.request.deadline) continue;
+      if (job.answered || job.done() || now < std::min(job.request.deadline, end_.load())) continue;
       job.answered = true;
       job.request.responder.respond(
           unavailable("not durable in time: send it again, what was stored already is recognised"));
@@ -327,7 +329,8 @@ class HttpIngestThread final : public HttpIngest {
   std::map<std::string, std::size_t, std::less<>> names_;
   BoundedQueue<Request> queue_;
   std::atomic<std::size_t> bytes_ = 0;  // of the requests that wait or are under way
-  std::list<Job> jobs_;                 // their addresses are the tokens
+  std::atomic<std::chrono::nanoseconds> end_ = std::chrono::nanoseconds::max();
+  std::list<Job> jobs_;  // their addresses are the tokens
   std::list<Job> abandoned_;
   Thread thread_;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <span>
 
@@ -22,6 +23,9 @@ class HttpIngest {
                                            const Clock& clock, Metrics& metrics);
   virtual ~HttpIngest() = default;  // stop()
 
+  // What isn't durable within `time` from now is answered 503, whatever comes. Before the server
+  // stops, which waits for answers.
+  virtual void finish(std::chrono::milliseconds time) = 0;
   // Ends at once. The server was stopped before, and waited for answers then: whoever has none
   // sends again.
   virtual void stop() = 0;

@@ -26,9 +26,10 @@ struct Keyset {
   std::string key;
 
   auto operator<=>(const Keyset&) const = default;
-  // URL-safe text for the parameter `cursor`; opaque to clients. FORMAT: see keyset.cpp.
-  [[nodiscard]] std::string text() const;
-  static std::optional<Keyset> parse(std::string_view text);
+  // URL-safe text for the parameter `cursor`; opaque to clients. FORMAT: see keyset.cpp. It can be
+  // parsed again for the same `question` only.
+  [[nodiscard]] std::string text(std::string_view question = {}) const;
+  static std::optional<Keyset> parse(std::string_view text, std::string_view question = {});
 };
 
 // One page holds at most so many events, whatever its limit says, and no more events once it has so

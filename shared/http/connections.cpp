@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "shared/base/ascii.h"
 #include "shared/base/check.h"
 #include "shared/base/mutex.h"
 #include "shared/http/problem.h"
@@ -111,16 +112,20 @@ int refuse(const HttpResponse& answer) {
 // length (RFC 9112, 5.1 and 6.1). Null: nothing.
 const char* ambiguity(const http_parser& parser, const restinio::http_request_header_t& header) {
   bool has_space = false;
-  bool has_coding = false;
+  int codings = 0;
+  bool all_chunked = true;
   int hosts = 0;
   header.for_each_field([&](const auto& field) {
     has_space = has_space || field.name().find(' ') != std::string::npos;
-    has_coding = has_coding || field.field_id() == restinio::http_field::transfer_encoding;
+    if (field.field_id() == restinio::http_field::transfer_encoding) {
+      ++codings;
+      all_chunked = equal_in_any_case(trimmed(field.value()), "chunked");
+    }
     hosts += static_cast<int>(field.field_id() == restinio::http_field::host);
   });
   if (has_space) return "the name of a header field has a space";
-  const bool is_chunked = (parser.flags & F_CHUNKED) != 0;
-  if (has_coding && (!is_chunked || parser.http_minor == 0))
+  const bool is_chunked = (parser.flags & F_CHUNKED) != 0 && codings == 1 && all_chunked;
+  if (codings > 0 && (!is_chunked || parser.http_minor == 0))
     return "the only Transfer-Encoding is chunked, of HTTP/1.1";
   if (hosts > 1 || (hosts == 0 && parser.http_minor > 0))
     return "a request of HTTP/1.1 has one field Host";
@@ -220,6 +225,7 @@ struct Connections::Waiting {
     restinio::request_id_t request;
     Socket* socket;  // of the connection, which owns it
     bool endless = false;
+    bool left = false;  // the client
   };
 
   Mutex mutex;
@@ -280,7 +286,7 @@ Connections::Connections(asio::io_context& context, const HttpServerOptions& opt
         CHECK(socket != nullptr);
         request.claim = socket->body.take();
         request.number = waiting->add(
-            {restinio::impl::access_req_connection(*handle), handle->request_id(), socket, false});
+            {restinio::impl::access_req_connection(*handle), handle->request_id(), socket});
         handle.reset();
         arrived(std::move(request));
         return restinio::request_accepted();
@@ -342,19 +348,46 @@ void Connections::write(std::uint64_t number, std::string head, std::string body
   waiting_->changed.notify_all();
 }
 
+void Connections::watch(std::uint64_t number) {
+  post(number, [waiting = waiting_, number](const auto& connection, Socket& socket) {
+    socket.when_readable(connection->get_executor(), [connection, waiting, number](bool at_end) {
+      if (!at_end) return;
+      const MutexLock lock(waiting->mutex);
+      const auto found = waiting->entries.find(number);
+      if (found != waiting->entries.end()) found->second.left = true;
+    });
+  });
+}
+
+bool Connections::has_left(std::uint64_t number) {
+  const MutexLock lock(waiting_->mutex);
+  const auto found = waiting_->entries.find(number);
+  return found == waiting_->entries.end() || found->second.left;
+}
+
 void Connections::cut(std::uint64_t number) {
-  std::optional<Waiting::Entry> entry;
+  post(number, [waiting = waiting_, number](const auto& /*connection*/, Socket& socket) {
+    socket.abort();
+    waiting->remove(number);
+  });
+}
+
+template <class Work>
+void Connections::post(std::uint64_t number, Work work) {
+  std::shared_ptr<Connection> connection;
+  Socket* socket = nullptr;
   {
     const MutexLock lock(waiting_->mutex);
-    if (waiting_->closed) return;
-    entry = waiting_->take(number);
-    if (!entry) return;
+    const auto found = waiting_->entries.find(number);
+    if (waiting_->closed || found == waiting_->entries.end()) return;
+    connection = std::static_pointer_cast<Connection>(found->second.connection);
+    socket = found->second.socket;
     ++waiting_->writers;
   }
-  auto connection = std::static_pointer_cast<Connection>(std::move(entry->connection));
   const auto executor = connection->get_executor();
-  asio::post(executor,
-             [connection = std::move(connection), socket = entry->socket] { socket->abort(); });
+  asio::post(executor, [connection = std::move(connection), socket, work = std::move(work)] {
+    work(connection, *socket);
+  });
   const MutexLock lock(waiting_->mutex);
   --waiting_->writers;
   waiting_->changed.notify_all();

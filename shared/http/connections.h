@@ -55,6 +55,11 @@ class Connections {
   void write(std::uint64_t number, std::string head, std::string body, Then then,
              std::function<void(bool)> done = {});
 
+  // Any thread. From now on, until its answer, it is noticed when the client of a request closes.
+  // One that only says that it sends no more can't be told from one that is gone.
+  void watch(std::uint64_t number);
+  [[nodiscard]] bool has_left(std::uint64_t number);
+
   // Any thread. Ends the connection of a request at once, whatever is not written yet.
   void cut(std::uint64_t number);
 
@@ -71,6 +76,10 @@ class Connections {
  private:
   struct Engine;
   struct Waiting;
+
+  // Does something with the connection of a request where it may be done.
+  template <class Work>
+  void post(std::uint64_t number, Work work);
 
   std::shared_ptr<Waiting> waiting_;
   std::unique_ptr<Engine> engine_;

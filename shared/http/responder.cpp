@@ -14,6 +14,8 @@ namespace {
 
 using http::Then;
 
+constexpr std::chrono::seconds kTokenLook{1};
+
 // How a body without a known length travels: in chunks, or, to a client that doesn't know them,
 // up to the end of the connection.
 class OpenBody {
@@ -207,11 +209,12 @@ struct HttpFeed::State : std::enable_shared_from_this<HttpFeed::State> {
   void begin() { write({}); }
 
   bool send(std::string_view piece) {
+    const bool admitted = look_at_token();
     bool fits = false;
     {
       const MutexLock lock(mutex);
       if (ended) return false;
-      fits = waiting.size() + piece.size() <= waiting_max;
+      fits = admitted && waiting.size() + piece.size() <= waiting_max;
       if (fits) {
         waiting += piece;
         if (std::exchange(writing, true)) return true;
@@ -238,15 +241,24 @@ struct HttpFeed::State : std::enable_shared_from_this<HttpFeed::State> {
     body.end();
   }
 
-  OpenBody body;  // whoever has set `writing` calls it
+  OpenBody body;  // whoever has set `writing` calls what writes
   const std::size_t waiting_max;
   Mutex mutex;
   std::string waiting TRIBUTARY_GUARDED_BY(mutex);
   bool writing TRIBUTARY_GUARDED_BY(mutex);
   bool ended TRIBUTARY_GUARDED_BY(mutex);
   bool ends_behind TRIBUTARY_GUARDED_BY(mutex) = false;  // the body, behind what waits
+  std::chrono::steady_clock::time_point looked_at = std::chrono::steady_clock::now();  // send()
 
  private:
+  // Now and then.
+  bool look_at_token() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - looked_at < kTokenLook) return true;
+    looked_at = now;
+    return body.state().admitted();
+  }
+
   void write_what_waits() {
     std::string piece;
     {

@@ -11,6 +11,7 @@
 #include "shared/http/connections.h"
 #include "shared/http/negotiation.h"
 #include "shared/http/server.h"
+#include "shared/http/tokens.h"
 #include "shared/http/worker_pool.h"
 
 namespace tributary {
@@ -33,6 +34,7 @@ struct HttpResponder::State : std::enable_shared_from_this<HttpResponder::State>
   std::string path;
   std::string client;
   std::string token;
+  std::string authorization;  // the header, where the server asks for tokens
   std::uint64_t number = 0;
   bool head_only = false;
   bool chunks_understood = true;
@@ -47,6 +49,11 @@ struct HttpResponder::State : std::enable_shared_from_this<HttpResponder::State>
   // A part of the answer, `bytes` of it body. The last one keeps this alive until it is written.
   void write(std::string head, std::string body, http::Then then, std::size_t bytes,
              std::function<void(bool)> done = {});
+  // Whether the request's token is still good: a long answer may outlive it.
+  [[nodiscard]] bool admitted() const {
+    return !options->tokens || !route || route->scope.empty() ||
+           options->tokens->check(authorization, route->scope).verdict == Tokens::Verdict::granted;
+  }
   void report(std::string_view what) const {
     if (options->on_error) options->on_error(what);
   }

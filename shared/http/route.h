@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -7,12 +9,15 @@
 
 namespace tributary {
 
-// A parameter of the query.
+struct HttpRequest;
+enum class HttpLane : std::size_t {};
+
 struct HttpParameter {
   std::string name;
   std::string description;
   std::string schema = R"({"type":"string"})";  // JSON Schema, as JSON
   bool required = false;
+  std::string in = "query";  // or "header"
 };
 
 // A body of one media type.
@@ -57,6 +62,9 @@ struct HttpRoute {
   std::string method;
   std::string pattern;  // "/ingest/{pipeline}": a part in braces matches one segment
   Runs runs = Runs::on_io_thread;
+  // Of a route whose handler runs on a worker: whose workers, of those that HttpServer::add_lane()
+  // gave. Without it: those of all other such routes.
+  std::function<HttpLane(const HttpRequest&)> lane{};
   // What a token must allow, where the server asks for one; empty: the route is open to everyone.
   std::string scope{};
   HttpOperation operation{};

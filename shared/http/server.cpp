@@ -86,6 +86,11 @@ class HttpServer::Impl {
     routes_->push_back(std::move(route));
     handlers_.push_back(std::move(handler));
   }
+  HttpLane add_lane() {
+    CHECK(threads_.empty());
+    lanes_.emplace_back();
+    return static_cast<HttpLane>(lanes_.size() - 1);
+  }
   [[nodiscard]] std::span<const HttpRoute> routes() const { return *routes_; }
   Result<void> start();
   [[nodiscard]] std::vector<std::string> addresses() const;
@@ -106,7 +111,8 @@ class HttpServer::Impl {
   void accept_next(Listener& listener);
   void admit(http::Socket socket);
   void handle(http::Arrived arrived);
-  void call(std::size_t route, HttpRequest request, HttpResponder responder);
+  void call(std::size_t route, HttpRequest request, HttpResponder responder,
+            const HttpResponder::State& state);
   void look_at_tokens();
   void run(const HttpHandler& handler, HttpRequest request, HttpResponder responder) const;
   void report(const std::string& what) const {
@@ -125,7 +131,8 @@ class HttpServer::Impl {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::string> addresses_;
   std::shared_ptr<http::Connections> connections_;
-  std::shared_ptr<WorkerPool> workers_;
+  // The first is for routes without one; null before the start.
+  std::vector<std::shared_ptr<WorkerPool>> lanes_ = std::vector<std::shared_ptr<WorkerPool>>(1);
   std::unique_ptr<WorkerPool> status_worker_;
   std::shared_ptr<std::atomic<std::size_t>> connection_count_ =
       std::make_shared<std::atomic<std::size_t>>(0);
@@ -144,7 +151,9 @@ Result<void> HttpServer::Impl::start() {
       return listening;
     }
   }
-  workers_ = std::make_shared<WorkerPool>(options_->workers, options_->workers * kWaitingPerWorker);
+  for (auto& lane : lanes_) {
+    lane = std::make_shared<WorkerPool>(options_->workers, options_->workers * kWaitingPerWorker);
+  }
   status_worker_ = std::make_unique<WorkerPool>(1, kWaitingPerWorker);
   connections_ = std::make_shared<http::Connections>(
       *context_, *options_,
@@ -253,7 +262,7 @@ void HttpServer::Impl::handle(http::Arrived arrived) {
   auto state = std::make_shared<HttpResponder::State>();
   state->options = options_;
   state->connections = connections_;
-  state->workers = workers_;
+  state->workers = lanes_.front();
   state->wishes = http::Wishes::of(request, *options_);
   state->method = request.method;
   state->path = request.path;
@@ -279,6 +288,7 @@ void HttpServer::Impl::handle(http::Arrived arrived) {
                  " asks for this, which is none of this server's own: if it may, it belongs into "
                  "http.cors.origins"));
   if (options_->tokens && !route.scope.empty()) {
+    state->authorization = request.header("Authorization").value_or("");
     auto [verdict, name] = options_->tokens->check(request.header("Authorization"), route.scope);
     request.token = state->token = std::move(name);
     if (verdict != Tokens::Verdict::granted)
@@ -287,21 +297,31 @@ void HttpServer::Impl::handle(http::Arrived arrived) {
   request.captured = std::move(match.captured);
   request.query = std::move(target->query);
   request.id = state->wishes.request_id;
-  call(*match.route, std::move(request), std::move(responder));
+  if (route.lane) {
+    const auto lane = route.lane(request);
+    state->workers = lanes_.at(static_cast<std::size_t>(lane));
+  }
+  call(*match.route, std::move(request), std::move(responder), *state);
 }
 
-void HttpServer::Impl::call(std::size_t number, HttpRequest request, HttpResponder responder) {
+void HttpServer::Impl::call(std::size_t number, HttpRequest request, HttpResponder responder,
+                            const HttpResponder::State& state) {
   const HttpHandler& handler = handlers_[number];
   const auto runs = (*routes_)[number].runs;
   if (runs == HttpRoute::Runs::on_io_thread)
     return run(handler, std::move(request), std::move(responder));
 
-  // A job that isn't taken stays here, and with it the responder.
+  const bool on_worker = runs == HttpRoute::Runs::on_worker;
+  if (on_worker) connections_->watch(state.number);
+  // A job that isn't taken stays here, and with it the responder, which owns `state`.
   auto shared = std::make_shared<HttpResponder>(std::move(responder));
-  WorkerPool::Job job = [this, &handler, shared, request = std::move(request)]() mutable {
-    run(handler, std::move(request), std::move(*shared));
+  WorkerPool::Job job = [this, &handler, &state, shared, request = std::move(request)]() mutable {
+    const auto waited = std::chrono::steady_clock::now() - state.arrived;
+    if (waited < options_->begin_without_look || !connections_->has_left(state.number))
+      return run(handler, std::move(request), std::move(*shared));
+    shared->respond(problem(499, "the client did not wait for the answer"));
   };
-  auto& workers = runs == HttpRoute::Runs::on_worker ? *workers_ : *status_worker_;
+  auto& workers = on_worker ? *state.workers : *status_worker_;
   if (!workers.try_push(std::move(job)))
     shared->respond(unavailable("too many requests are waiting: try again in a moment"));
 }
@@ -348,7 +368,7 @@ void HttpServer::Impl::stop(std::chrono::milliseconds time) {
     connections_->wait_until_answered(time);
     context_->stop();
     threads_.clear();
-    workers_->stop();
+    for (const auto& lane : lanes_) lane->stop();
     status_worker_->stop();
     connections_->close();
     tokens_timer_.reset();
@@ -372,6 +392,7 @@ void HttpServer::route(HttpRoute route, std::function<HttpResponse(HttpRequest)>
                });
 }
 
+HttpLane HttpServer::add_lane() { return impl_->add_lane(); }
 std::span<const HttpRoute> HttpServer::routes() const { return impl_->routes(); }
 
 Result<void> HttpServer::start() { return impl_->start(); }

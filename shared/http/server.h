@@ -57,7 +57,7 @@ class HttpFeed {
   ~HttpFeed();
 
   // Never waits. False when the client is gone, or reads so slowly that more than the feed's limit
-  // would wait for it: then its connection ends at once.
+  // would wait for it, or its token is good no more: then its connection ends at once.
   bool send(std::string_view piece);
 
  private:
@@ -134,7 +134,7 @@ std::optional<Reach> reach_of(std::string_view listen_address);
 struct HttpServerOptions {
   std::vector<std::string> listen;  // "127.0.0.1:8000", "[::1]:8000"; port 0: any free one
   std::size_t threads = 1;
-  std::size_t workers = 2;                   // threads for blocking handlers and streams
+  std::size_t workers = 2;                   // threads for blocking handlers and streams, of a lane
   std::size_t body_size_max = 8U << 20;      // more: 413
   std::size_t bodies_size_max = 256U << 20;  // of all requests under way; more: 503
   std::size_t header_size_max = 16U << 10;   // of one name or value, and of the URL
@@ -143,6 +143,9 @@ struct HttpServerOptions {
   std::chrono::milliseconds idle_timeout{60'000};
   // From a request to the start of its answer, and between two pieces of it.
   std::chrono::milliseconds handle_timeout{300'000};
+  // A request that has waited so long for a worker is begun only if its client hasn't closed. (Not
+  // at once: one that only says that it sends no more looks the same.)
+  std::chrono::milliseconds begin_without_look{1'000};
   // Who may call the routes that have a scope; null: everyone. The file is looked at each second.
   std::shared_ptr<Tokens> tokens;
   // Compresses what clients want compressed, but no feed (shared/http/gzip.h); none: nothing is.
@@ -175,6 +178,9 @@ class HttpServer {
   void route(HttpRoute route, HttpHandler handler);
   // For a handler that answers at once.
   void route(HttpRoute route, std::function<HttpResponse(HttpRequest)> handler);
+  // Before start(): workers that only the routes which choose them have (HttpRoute::lane), so that
+  // handlers that hang stall no others.
+  HttpLane add_lane();
   // All that there are, in the order in which they were added.
   [[nodiscard]] std::span<const HttpRoute> routes() const;
 

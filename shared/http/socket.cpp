@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 
 namespace tributary::http {
@@ -107,6 +108,12 @@ void Socket::send_now(std::string_view bytes) {
 void Socket::refuse(std::string_view response) {
   send_now(response);
   refused_ = true;
+}
+
+bool Socket::is_at_end() {
+  char byte = 0;
+  const auto size = ::recv(native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 void Socket::abort() {

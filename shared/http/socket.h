@@ -74,6 +74,19 @@ class Socket : public asio::ip::tcp::socket {
   // Sends a last answer; close() then waits a moment for the client to read it.
   void refuse(std::string_view response);
 
+  // Calls work(whether the peer has closed) when there is something to read, or its end; one at a
+  // time, never when the socket is closed before. `work` keeps the socket alive.
+  template <class Executor, class Work>
+  void when_readable(const Executor& executor, Work work) {
+    if (!is_open() || std::exchange(awaited_, true)) return;
+    Base::async_wait(wait_read,
+                     asio::bind_executor(executor, [this, work = std::move(work)](
+                                                       const asio::error_code& ec) mutable {
+                       awaited_ = false;
+                       if (!ec && is_open()) work(is_at_end());
+                     }));
+  }
+
   // Resets the connection: what is being written ends with an error.
   void abort();
 
@@ -124,9 +137,12 @@ class Socket : public asio::ip::tcp::socket {
         });
   }
 
+  [[nodiscard]] bool is_at_end();
+
   std::shared_ptr<void> seat_;
   std::string_view last_read_;
   bool refused_ = false;
+  bool awaited_ = false;
 };
 
 }  // namespace tributary::http

@@ -171,7 +171,7 @@ Tokens::Version Tokens::version_of(const std::string& path) {
   if (::stat(path.c_str(), &status) != 0) return {};
   return {.inode = status.st_ino,
           .size = static_cast<std::uint64_t>(status.st_size),
-          .modified_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+          .changed_ns = status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
 }
 
 Result<Tokens::Read> Tokens::read_file(const std::string& path) {

@@ -67,11 +67,11 @@ class Tokens {
                              std::string_view scope) const;
 
  private:
-  // Tells one state of the file from another.
+  // Tells one state of the file from another; its mode is part of it.
   struct Version {
     std::uint64_t inode = 0;
     std::uint64_t size = 0;
-    std::int64_t modified_ns = 0;
+    std::int64_t changed_ns = 0;
     bool operator==(const Version&) const = default;
   };
   struct Read;

@@ -310,7 +310,10 @@ def test_a_length_in_two_ways_is_refused(collector):
                        b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n", b"Transfer-Encoding: chunked, identity\r\n",
                        b"Transfer-Encoding: xchunked\r\n", b"Transfer-Encoding : chunked\r\n", b"Transfer-Encoding:\x0bchunked\r\n",
                        b"X: y\r\n Transfer-Encoding: chunked\r\nContent-Length : 5\r\n", b"Content-Length: \r\n",
-                       b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"):
+                       b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+                       b"Transfer-Encoding: gzip, chunked\r\n", b"Transfer-Encoding: identity, chunked\r\n",
+                       b"Transfer-Encoding: chunked, chunked\r\n", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+                       b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n", b"Transfer-Encoding: chunked;q=1\r\n"):
             received = exchange(collector, head + fields + b"\r\n" + smuggled)
             assert statuses(received) == [400], (fields, received[:300])
         received = exchange(collector, head.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n" + smuggled)

@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import signal
 
 from harness import exactly, reading
+from services.process import free_port, wait_until
 
 
 def collector_without_broker(site):
@@ -113,6 +115,20 @@ def test_a_body_of_nine_mebibytes_is_refused(site):
     assert response.status == 413 and response.getheader("Content-Type").startswith("application/problem+json")
     connection.close()
     assert collector.ingest(reading(0)).status == 202, "and goes on"
+
+
+def test_what_waits_when_the_collector_ends_is_told_to_come_again(site):
+    port = free_port()
+    collector = site.collector(**{"mqtt.url": "", "pipeline.telemetry.stream": f"kafka://127.0.0.1:{port}",
+                                  "http.ingest_timeout": "60s"})
+    collector.start_and_wait()
+    connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=30)
+    connection.request("POST", "/ingest", json.dumps(reading(0)), {"Content-Type": "application/json"})
+    wait_until(lambda: collector.metric("tributary_http_connections") >= 2, 10, "it waits")
+    collector.signal(signal.SIGTERM)
+    response = connection.getresponse()
+    assert response.status == 503 and response.getheader("Retry-After") and b"send it again" in response.read()
+    assert collector.wait(30) == 0
 
 
 def test_an_unknown_pipeline_and_a_wrong_content_type_are_refused(site):

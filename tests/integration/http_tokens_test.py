@@ -1,5 +1,6 @@
 """Who may call what: tokens, scopes, addresses that others can reach."""
 
+import http.client
 import json
 import subprocess
 
@@ -66,6 +67,31 @@ def test_a_changed_file_of_tokens_is_used_and_a_broken_one_is_not(site):
     tokens_file(site.place)
     wait_until(lambda: post(collector, bearer("writer")) == 202, 20, "the mended file is used")
     assert len(complaints()) == 1, "a mistake is told once"
+
+
+def test_a_file_of_tokens_is_read_again_when_only_its_mode_changes(site):
+    collector = guarded_collector(site)
+    file = tokens_file(site.place, "writer", mode=0o666)
+    wait_until(lambda: "chmod 600" in collector.log_text(), 10, "the log says what to do")
+    assert collector.get("/data", bearer("reader")).status == 200, "the tokens that were read before stay good"
+    file.chmod(0o600)
+    wait_until(lambda: collector.get("/data", bearer("reader")).status == 401, 10, "the new ones are read")
+
+
+def test_a_long_answer_ends_with_its_token(site):
+    collector = guarded_collector(site)
+    connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=30)
+    connection.request("GET", "/live", headers=bearer("reader"))
+    response = connection.getresponse()
+    assert response.status == 200 and response.readline().startswith(b": ")
+    tokens_file(site.place, "writer")
+    wait_until(lambda: collector.get("/data", bearer("reader")).status == 401, 10, "the token is good no more")
+    collector.request("POST", "/ingest", json.dumps(reading(1)), bearer("writer"))
+    try:
+        rest = response.read()
+    except (http.client.IncompleteRead, ConnectionResetError) as end:
+        rest = getattr(end, "partial", b"")
+    assert b"data:" not in rest, rest
 
 
 def test_an_address_that_others_can_reach_needs_tokens_or_a_word(place):

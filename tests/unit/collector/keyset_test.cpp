@@ -20,6 +20,14 @@ TEST_CASE("a cursor says where the page ended, in characters that a URL leaves a
   REQUIRE(Keyset::parse(text) == kPlace);
 }
 
+TEST_CASE("a cursor of another question is refused") {
+  const auto text = kPlace.text("telemetry asc");
+  REQUIRE(Keyset::parse(text, "telemetry asc") == kPlace);
+  REQUIRE_FALSE(Keyset::parse(text, "telemetry desc"));
+  REQUIRE_FALSE(Keyset::parse(text, "clickstream asc"));
+  REQUIRE_FALSE(Keyset::parse(text));
+}
+
 TEST_CASE("a cursor holds every time and every key") {
   for (const auto* time : {"0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z",
                            "2016-12-31T23:59:60.999999999Z", "1969-12-31T23:59:59.5Z"}) {

@@ -118,13 +118,14 @@ TEST_CASE_METHOD(Fixture, "the body holds the store's texts as they are") {
   use([](const Query&, std::size_t) -> Result<Page> {
     return Page{.events = {R"({"a":1.50})", R"({"a":"\u0001"})"}, .next = place(7)};
   });
-  REQUIRE(server.get("/data").body ==
-          R"({"data":[{"a":1.50},{"a":"\u0001"}],"next":")" + place(7).text() + "\"}");
+  REQUIRE(server.get("/data").body == R"({"data":[{"a":1.50},{"a":"\u0001"}],"next":")" +
+                                          place(7).text("telemetry asc") + "\"}");
 }
 
 TEST_CASE_METHOD(Fixture, "a cursor reaches the store as the place it names") {
   auto& store = use([](const Query&, std::size_t) -> Result<Page> { return Page{}; });
-  REQUIRE(server.get("/data?cursor=" + place(3).text()).body == R"({"data":[],"next":null})");
+  REQUIRE(server.get("/data?cursor=" + place(3).text("telemetry asc")).body ==
+          R"({"data":[],"next":null})");
   REQUIRE(store.queries().at(0).after == place(3));
   REQUIRE(store.queries().at(0).limit == 100);
 }

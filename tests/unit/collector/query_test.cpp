@@ -87,6 +87,11 @@ TEST_CASE_METHOD(Fixture, "the + of an offset may come escaped or as it is") {
   REQUIRE(found("/data?timestamp=2026-01-21T11:00:03+01:00") == std::vector{3});
 }
 
+TEST_CASE_METHOD(Fixture, "a cursor goes on in the order in which it came") {
+  const auto next = get("/data?limit=2").at("next").get<std::string>();
+  require_problem(400, "/data?limit=2&order=desc&cursor=" + next, "is not what an answer gave");
+}
+
 TEST_CASE_METHOD(Fixture, "a cursor leads from page to page") {
   auto page = get("/data?limit=2");
   std::vector<int> all;
@@ -204,6 +209,9 @@ TEST_CASE_METHOD(Fixture,
   REQUIRE(type("application/x-ndjson;q=0, */*") == as_json);
   REQUIRE(type("text/csv") == "text/csv; charset=utf-8; header=present");
   REQUIRE(type("Application/X-NDJSON") == as_ndjson);
+  REQUIRE(type("application/json;v=\"q=0\"") == as_json);
+  REQUIRE(type("application/x-ndjson; Q=0.1, text/csv ; q=0.2") ==
+          "text/csv; charset=utf-8; header=present");
   REQUIRE(type("image/png") == "406");
   REQUIRE(type("image/png", "/data?format=json") == as_json);
   REQUIRE(type("application/json", "/data?format=ndjson") == as_ndjson);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <deque>
@@ -12,10 +11,10 @@
 
 #include "edge/publish/outbox.h"
 #include "edge/publish/publisher.h"
-#include "shared/base/clock.h"
 #include "shared/base/result.h"
 #include "shared/log/envelope.h"
 #include "shared/log/log.h"
+#include "tests/support/fake_clock.h"
 
 namespace tributary::edge::test {
 
@@ -30,20 +29,7 @@ inline void must(const Result<void>& result) {
   if (!result) FAIL(result.error().message());
 }
 
-// Stands still until told to go on.
-class FakeClock final : public Clock {
- public:
-  Timestamp now() const override {
-    return Timestamp::from_unix_nanoseconds(1'769'000'000'000'000'000 + time_.load());
-  }
-  std::chrono::nanoseconds monotonic() const override {
-    return std::chrono::nanoseconds(time_.load());
-  }
-  void advance(std::chrono::nanoseconds by) { time_ += by.count(); }
-
- private:
-  std::atomic<std::int64_t> time_ = 1'000'000'000'000;
-};
+using tributary::test::FakeClock;
 
 // Takes batches as told and gives the words on them that the test puts in.
 class FakePublisher final : public Publisher {

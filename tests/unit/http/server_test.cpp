@@ -1,9 +1,11 @@
 #include "shared/http/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <future>
 #include <latch>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <thread>
@@ -325,6 +327,91 @@ TEST_CASE("a blocking handler doesn't hold up other requests, and too many of th
   REQUIRE(busy.headers.at("retry-after") == "1");
   release.set_value();
   for (const auto& client : clients) REQUIRE(client->reply().body == "slow");
+}
+
+TEST_CASE("a lane whose handlers all hang stalls no other") {
+  auto options = any_port();
+  options.workers = 1;
+  HttpServer server(options);
+  std::promise<void> release;
+  const auto released = release.get_future().share();
+  const auto hung = server.add_lane();
+  const auto other = server.add_lane();
+  const auto answer = [&](const HttpRequest& request) {
+    if (request.captured.at("lane") == "hung") released.wait();
+    return text("answered");
+  };
+  server.route({.method = "GET",
+                .pattern = "/lane/{lane}",
+                .runs = HttpRoute::Runs::on_worker,
+                .lane =
+                    [&](const HttpRequest& request) {
+                      return request.captured.at("lane") == "hung" ? hung : other;
+                    }},
+               answer);
+  server.route({.method = "GET", .pattern = "/none", .runs = HttpRoute::Runs::on_worker},
+               [](const HttpRequest&) { return text("none"); });
+  REQUIRE(server.start());
+  const auto address = server.addresses().front();
+  Client waiting(address);
+  REQUIRE(waiting.send("GET /lane/hung HTTP/1.1\r\nHost: x\r\n\r\n"));
+  REQUIRE(Client(address).request("GET /lane/other HTTP/1.1\r\nHost: x\r\n\r\n").body ==
+          "answered");
+  REQUIRE(Client(address).request("GET /none HTTP/1.1\r\nHost: x\r\n\r\n").body == "none");
+  release.set_value();
+  REQUIRE(waiting.reply().body == "answered");
+}
+
+TEST_CASE("what a client asked that has left while it waited is not begun") {
+  auto options = any_port();
+  options.workers = 1;
+  options.begin_without_look = 0ms;
+  std::mutex mutex;
+  std::vector<int> statuses;
+  options.on_answered = [&](const HttpAnswered& answered) {
+    const std::lock_guard lock(mutex);
+    if (answered.path == "/slow") statuses.push_back(answered.status);
+  };
+  HttpServer server(options);
+  std::promise<void> release;
+  const auto released = release.get_future().share();
+  std::atomic<int> begun{0};
+  server.route({.method = "GET", .pattern = "/slow", .runs = HttpRoute::Runs::on_worker},
+               [&](const HttpRequest&) {
+                 ++begun;
+                 released.wait();
+                 return text("slow");
+               });
+  server.route({.method = "GET", .pattern = "/fast"},
+               [](HttpRequest, HttpResponder responder) { responder.respond(text("fast")); });
+  REQUIRE(server.start());
+  const auto address = server.addresses().front();
+  // The one thread for all connections has seen what came before.
+  const auto pass = [&] {
+    for (int i = 0; i < 3; ++i)
+      REQUIRE(Client(address).request("GET /fast HTTP/1.1\r\nHost: x\r\n\r\n").status == 200);
+  };
+  const std::string slow = "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n";
+  Client stays(address);
+  REQUIRE(stays.send(slow));
+  while (begun == 0) std::this_thread::yield();
+  {
+    Client leaves(address);
+    REQUIRE(leaves.send(slow));
+    pass();
+  }
+  pass();
+  Client last(address);
+  REQUIRE(last.send(slow));
+  pass();
+  release.set_value();
+  REQUIRE(stays.reply().body == "slow");
+  REQUIRE(last.reply().body == "slow");
+  // A connection that is watched is none the worse for it.
+  REQUIRE(last.request(slow).body == "slow");
+  server.stop();
+  REQUIRE(begun == 3);
+  REQUIRE(std::ranges::count(statuses, 499) == 1);
 }
 
 TEST_CASE("connections over the limit are told so, and let in once others have gone") {
