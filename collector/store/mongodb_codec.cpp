@@ -138,6 +138,89 @@ json value_json(const bson_iter_t& at) {
   }
 }
 
+bool append_value_text(const bson_iter_t& at, std::string& to);
+
+// False for members that aren't sorted.
+bool append_object_text(const bson_iter_t& at, std::string& to) {
+  bson_iter_t member;
+  if (!bson_iter_recurse(&at, &member)) return false;
+  std::string_view last;
+  char separator = '{';
+  while (bson_iter_next(&member)) {
+    const auto name = name_of(member);
+    if (separator == ',' && name <= last) return false;
+    last = name;
+    to += std::exchange(separator, ',');
+    append_canonical_string(name, to);
+    to += ':';
+    if (!append_value_text(member, to)) return false;
+  }
+  if (separator == '{') to += '{';
+  to += '}';
+  return true;
+}
+
+bool append_array_text(const bson_iter_t& at, std::string& to) {
+  bson_iter_t element;
+  if (!bson_iter_recurse(&at, &element)) return false;
+  char separator = '[';
+  while (bson_iter_next(&element)) {
+    to += std::exchange(separator, ',');
+    if (!append_value_text(element, to)) return false;
+  }
+  if (separator == '[') to += '[';
+  to += ']';
+  return true;
+}
+
+// The canonical text of value_json(), for what encode() makes; false for anything else.
+bool append_value_text(const bson_iter_t& at, std::string& to) {
+  switch (bson_iter_type(&at)) {
+    case BSON_TYPE_UTF8:
+      append_canonical_string(text_of(at), to);
+      return true;
+    case BSON_TYPE_DOUBLE: {
+      const double value = bson_iter_double(&at);
+      if (std::isfinite(value)) append_canonical_number(value, to);
+      return std::isfinite(value);
+    }
+    case BSON_TYPE_INT64:
+      to += std::to_string(bson_iter_int64(&at));
+      return true;
+    case BSON_TYPE_BOOL:
+      to += bson_iter_bool(&at) ? "true" : "false";
+      return true;
+    case BSON_TYPE_NULL:
+      to += "null";
+      return true;
+    case BSON_TYPE_ARRAY:
+      return append_array_text(at, to);
+    case BSON_TYPE_DOCUMENT:
+      return append_object_text(at, to);
+    default:
+      return false;
+  }
+}
+
+// Whether a member of the key is as encode() makes it.
+bool is_of_key(const bson_iter_t& at, SchemaField::Type type) {
+  switch (type) {
+    case SchemaField::Type::string:
+      return BSON_ITER_HOLDS_UTF8(&at);
+    case SchemaField::Type::uuid:
+      return BSON_ITER_HOLDS_UTF8(&at) && is_uuid(text_of(at));
+    case SchemaField::Type::integer:
+      return BSON_ITER_HOLDS_INT64(&at);
+    case SchemaField::Type::boolean:
+      return BSON_ITER_HOLDS_BOOL(&at);
+    case SchemaField::Type::number:
+    case SchemaField::Type::time:
+    case SchemaField::Type::nested:
+      return false;  // rare: decode() knows
+  }
+  return false;
+}
+
 }  // namespace
 
 struct MongodbCodec::Numbers {
@@ -247,6 +330,9 @@ MongodbTime MongodbTime::of(Timestamp time) {
 }
 
 std::optional<Timestamp> MongodbTime::timestamp() const {
+  constexpr std::int64_t kFirst = -62'135'596'800 * kMillisecondsPerSecond;
+  constexpr std::int64_t kLast = 253'402'300'800 * kMillisecondsPerSecond - 1;
+  if (milliseconds < kFirst || milliseconds > kLast) return std::nullopt;
   auto seconds = milliseconds / kMillisecondsPerSecond;
   auto millisecond = milliseconds % kMillisecondsPerSecond;
   if (millisecond < 0) {
@@ -255,9 +341,9 @@ std::optional<Timestamp> MongodbTime::timestamp() const {
   }
   const auto below = millisecond * kNanosecondsPerMillisecond + nanoseconds;
   const Timestamp time{.seconds = seconds, .nanoseconds = static_cast<std::int32_t>(below)};
-  if (nanoseconds < 0 || below != time.nanoseconds || Timestamp::parse(time.text()) != time) {
-    return std::nullopt;
-  }
+  if (nanoseconds < 0 || below != time.nanoseconds) return std::nullopt;
+  const bool leaps = nanoseconds >= kNanosecondsPerMillisecond;
+  if (leaps && Timestamp::parse(time.text()) != time) return std::nullopt;
   return time;
 }
 
@@ -353,6 +439,56 @@ json MongodbCodec::decode(const bson_t* document) const {
   }
   if (timed) event.emplace(schema_.time(), time_json(milliseconds, nanoseconds));
   return event;
+}
+
+std::optional<Timestamp> MongodbCodec::append_event(const bson_t* document, std::string& to) const {
+  const auto begin = to.size();
+  std::optional<Timestamp> time;
+  std::size_t keys = 0;
+  const auto append = [&](bson_iter_t& at) {
+    std::string_view last;
+    char separator = '{';
+    while (bson_iter_next(&at)) {
+      const auto name = name_of(at);
+      if (name == "_id" || name == kMeta) continue;
+      if (separator == ',' && name <= last) return false;
+      last = name;
+      to += std::exchange(separator, ',');
+      append_canonical_string(name, to);
+      to += ':';
+      if (name == schema_.time()) {
+        time = time_at(at);
+        if (!time) return false;
+        to += '"';
+        time->append_text(to);
+        to += '"';
+        last = time_ns_;
+        keys += static_cast<std::size_t>(std::ranges::count(key_, name, &SchemaField::name));
+        continue;
+      }
+      if (is_other_time(name) || !append_value_text(at, to)) return false;
+      const auto key = std::ranges::find(key_, name, &SchemaField::name);
+      if (key == key_.end()) continue;
+      if (!is_of_key(at, key->type)) return false;
+      ++keys;
+    }
+    to += '}';
+    return time && keys == key_.size();
+  };
+  bson_iter_t at;
+  if (bson_iter_init(&at, document) && append(at)) return time;
+  to.resize(begin);
+  return std::nullopt;
+}
+
+// Of the time's two members, of which the second one stands behind the first.
+std::optional<Timestamp> MongodbCodec::time_at(bson_iter_t& at) const {
+  if (!BSON_ITER_HOLDS_DATE_TIME(&at)) return std::nullopt;
+  const auto milliseconds = bson_iter_date_time(&at);
+  if (!bson_iter_next(&at) || name_of(at) != time_ns_ || !BSON_ITER_HOLDS_INT32(&at)) {
+    return std::nullopt;
+  }
+  return MongodbTime{.milliseconds = milliseconds, .nanoseconds = bson_iter_int32(&at)}.timestamp();
 }
 
 json MongodbCodec::decode_meta(const bson_t* document) {

@@ -44,6 +44,11 @@ class MongodbCodec {
   // The event of a document, in canonical form as far as it is one of ours; members of our own are
   // left out.
   [[nodiscard]] nlohmann::json decode(const bson_t* document) const;
+  // Adds the canonical text of an event, straight from its document, and gives its time. Nothing,
+  // and `to` as it was, for a document for which it takes decode() and place_of(): one that others
+  // made, with unsorted members or a key that is none.
+  [[nodiscard]] std::optional<Timestamp> append_event(const bson_t* document,
+                                                      std::string& to) const;
   // `_tributary` as queries show it; an empty object when there is none.
   [[nodiscard]] static nlohmann::json decode_meta(const bson_t* document);
 
@@ -66,6 +71,7 @@ class MongodbCodec {
  private:
   bool append_meta(const Event& event, bson_t* to) const;
   [[nodiscard]] bool is_other_time(std::string_view field) const;
+  std::optional<Timestamp> time_at(bson_iter_t& at) const;
 
   const Schema schema_;
   const std::string time_ns_;

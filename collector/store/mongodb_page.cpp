@@ -102,15 +102,23 @@ Result<Page> read_page(const MongodbRead& read, const Query& query, const Mongod
   bool more = false;
   const auto batch = static_cast<std::int64_t>(std::min(builder.limit() + 1, kBatchSizeMax));
   TRIBUTARY_TRY(read.find(filter, options, batch, [&](const bson_t* document) {
-    const auto event = codec.decode(document);
-    auto place = codec.place_of(event);
-    if (!place || !range.contains(*place)) return true;
+    std::string text;
+    std::optional<Keyset> place;
+    const auto time = codec.append_event(document, text);
+    // Its key matters at the edges of the range, and where the page ends.
+    const bool within = time && range.lower.time < *time && *time < range.upper.time;
+    if (!within) {
+      const auto event = codec.decode(document);
+      place = codec.place_of(event);
+      if (!place || !range.contains(*place)) return true;
+      text.clear();
+      append_canonical(event, text);
+    }
     more = builder.full();
     if (more) return false;
-    std::string text;
-    append_canonical(event, text);
     if (query.meta) text = with_meta(std::move(text), MongodbCodec::decode_meta(document));
-    builder.add(std::move(text), std::move(*place));
+    if (!place && builder.is_last(text.size())) place = codec.place_of(codec.decode(document));
+    builder.add(std::move(text), std::move(place));
     return true;
   }));
   return more ? std::move(builder).with_next() : std::move(builder).last();

@@ -19,8 +19,13 @@ class PageBuilder {
   [[nodiscard]] bool full() const {
     return page_.events.size() == limit_ || bytes_ >= kPageBytesMax;
   }
+  // Whether the page is full once it has one more event, of this size.
+  [[nodiscard]] bool is_last(std::size_t size) const {
+    return page_.events.size() + 1 == limit_ || bytes_ + size >= kPageBytesMax;
+  }
   [[nodiscard]] std::size_t limit() const { return limit_; }
-  void add(std::string event, Keyset place);
+  // The place may be left out unless it is_last().
+  void add(std::string event, std::optional<Keyset> place);
   Page last() && { return std::move(page_); }
   Page with_next() &&;
 
@@ -28,7 +33,7 @@ class PageBuilder {
   std::size_t limit_;
   std::size_t bytes_ = 0;
   Page page_;
-  Keyset last_added_;
+  std::optional<Keyset> last_added_;
 };
 
 }  // namespace tributary::collector

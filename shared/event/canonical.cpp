@@ -34,22 +34,6 @@ void append_scientific(double value, std::string& to) {
   to += all.substr(all[exponent] == '0' ? exponent + 1 : exponent);
 }
 
-void append_double(double value, std::string& to) {
-  const double size = std::fabs(value);
-  if (size < kTwoTo63 && std::trunc(value) == value) {
-    append_integer(static_cast<std::int64_t>(value), to);
-  } else if (value == -kTwoTo63) {
-    append_integer(std::numeric_limits<std::int64_t>::min(), to);
-  } else if (size >= kTwoTo63 || size < kFixedMin) {
-    append_scientific(value, to);
-  } else {
-    std::array<char, 40> text{};
-    const auto end =
-        std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed).ptr;
-    to.append(text.data(), end);
-  }
-}
-
 // What stands after the backslash; 0 for bytes that stand for themselves, 'u' for \u00xx.
 constexpr auto kEscapes = [] {
   std::array<char, 256> escapes{};
@@ -64,7 +48,9 @@ constexpr auto kEscapes = [] {
   return escapes;
 }();
 
-void append_string(std::string_view text, std::string& to) {
+}  // namespace
+
+void append_canonical_string(std::string_view text, std::string& to) {
   constexpr std::string_view kHexadecimal = "0123456789abcdef";
   to += '"';
   std::size_t done = 0;
@@ -86,7 +72,21 @@ void append_string(std::string_view text, std::string& to) {
   to += '"';
 }
 
-}  // namespace
+void append_canonical_number(double value, std::string& to) {
+  const double size = std::fabs(value);
+  if (size < kTwoTo63 && std::trunc(value) == value) {
+    append_integer(static_cast<std::int64_t>(value), to);
+  } else if (value == -kTwoTo63) {
+    append_integer(std::numeric_limits<std::int64_t>::min(), to);
+  } else if (size >= kTwoTo63 || size < kFixedMin) {
+    append_scientific(value, to);
+  } else {
+    std::array<char, 40> text{};
+    const auto end =
+        std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed).ptr;
+    to.append(text.data(), end);
+  }
+}
 
 void append_canonical(const json& value, std::string& to) {
   switch (value.type()) {
@@ -95,7 +95,7 @@ void append_canonical(const json& value, std::string& to) {
       for (const auto& [name, member] : *value.get_ptr<const json::object_t*>()) {
         to += separator;
         separator = ',';
-        append_string(name, to);
+        append_canonical_string(name, to);
         to += ':';
         append_canonical(member, to);
       }
@@ -115,7 +115,7 @@ void append_canonical(const json& value, std::string& to) {
       return;
     }
     case json::value_t::string:
-      return append_string(*value.get_ptr<const std::string*>(), to);
+      return append_canonical_string(*value.get_ptr<const std::string*>(), to);
     case json::value_t::boolean:
       to += *value.get_ptr<const bool*>() ? "true" : "false";
       return;
@@ -124,7 +124,7 @@ void append_canonical(const json& value, std::string& to) {
     case json::value_t::number_unsigned:
       return append_integer(*value.get_ptr<const std::uint64_t*>(), to);
     case json::value_t::number_float:
-      return append_double(*value.get_ptr<const double*>(), to);
+      return append_canonical_number(*value.get_ptr<const double*>(), to);
     case json::value_t::null:
     case json::value_t::binary:  // no JSON: nothing of ours makes them
     case json::value_t::discarded:

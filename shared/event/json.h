@@ -23,6 +23,10 @@ std::expected<nlohmann::json, Problem> parse_json(std::string_view text, std::si
 // numbers as CANONICAL.md says, only what must be escaped is escaped.
 void append_canonical(const nlohmann::json& value, std::string& to);
 
+// The same of one string, or of a finite number, that is no part of a JSON document.
+void append_canonical_string(std::string_view text, std::string& to);
+void append_canonical_number(double value, std::string& to);
+
 // "a number", "an object", "null"
 std::string kind_of(const nlohmann::json& value);
 // "is a number: must be a string"

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "shared/base/ascii.h"
-#include "shared/base/check.h"
 #include "shared/base/mutex.h"
 #include "shared/http/problem.h"
 
@@ -223,7 +222,7 @@ struct Connections::Waiting {
   struct Entry {
     restinio::impl::connection_handle_t connection;
     restinio::request_id_t request;
-    Socket* socket;  // of the connection, which owns it
+    Socket* socket;  // of the connection, which owns it; null: unknown
     bool endless = false;
     bool left = false;  // the client
   };
@@ -283,8 +282,7 @@ Connections::Connections(asio::io_context& context, const HttpServerOptions& opt
         request.chunks_understood = header.http_major() == 1 && header.http_minor() > 0;
         request.keep_alive = header.should_keep_alive();
         auto* const socket = Socket::current();
-        CHECK(socket != nullptr);
-        request.claim = socket->body.take();
+        if (socket != nullptr) request.claim = socket->body.take();
         request.number = waiting->add(
             {restinio::impl::access_req_connection(*handle), handle->request_id(), socket});
         handle.reset();
@@ -380,6 +378,7 @@ void Connections::post(std::uint64_t number, Work work) {
     const MutexLock lock(waiting_->mutex);
     const auto found = waiting_->entries.find(number);
     if (waiting_->closed || found == waiting_->entries.end()) return;
+    if (found->second.socket == nullptr) return;
     connection = std::static_pointer_cast<Connection>(found->second.connection);
     socket = found->second.socket;
     ++waiting_->writers;

@@ -76,6 +76,64 @@ TEST_CASE("an event comes back from its document byte for byte") {
                                     "1969-12-31T23:59:59.999999999Z", "0001-01-01T00:00:00Z");
   const auto event = reading("a", time, more);
   REQUIRE(round_trip(codec, event) == event.json);
+  Bson document;
+  REQUIRE_FALSE(codec.encode(event, bson_oid_t{}, document.get()));
+  std::string text = "before";
+  REQUIRE(codec.append_event(document.get(), text) == event.time);
+  REQUIRE(text == "before" + event.json);
+}
+
+TEST_CASE("what others wrote is only read straight from its document when it is as ours") {
+  const MongodbCodec codec(built_in("telemetry"));
+  const auto straight = [&codec](const auto& fill) {
+    Bson document;
+    fill(document.get());
+    std::string text = "before";
+    const bool done = codec.append_event(document.get(), text).has_value();
+    REQUIRE((done || text == "before"));
+    return done ? text.substr(6) : "";
+  };
+  const auto date = [](bson_t* to) {
+    bson_append_date_time(to, "timestamp", -1, 0);
+    bson_append_int32(to, "timestamp_ns", -1, 0);
+  };
+  REQUIRE(straight([&](bson_t* to) {
+            append_text(to, "sensor_id", "a");
+            date(to);
+          }) == R"({"sensor_id":"a","timestamp":"1970-01-01T00:00:00Z"})");
+  // Unsorted, above or below; a member twice; no key, or one of another type; a time by half.
+  REQUIRE(straight([&](bson_t* to) {
+            date(to);
+            append_text(to, "sensor_id", "a");
+          }).empty());
+  REQUIRE(straight([&](bson_t* to) {
+            {
+              BsonObject place(to, "place");
+              append_text(place.get(), "b", "");
+              append_text(place.get(), "a", "");
+            }
+            append_text(to, "sensor_id", "a");
+            date(to);
+          }).empty());
+  REQUIRE(straight([&](bson_t* to) {
+            append_text(to, "sensor_id", "a");
+            append_text(to, "sensor_id", "a");
+            date(to);
+          }).empty());
+  REQUIRE(straight(date).empty());
+  REQUIRE(straight([&](bson_t* to) {
+            append_integer(to, "sensor_id", 5);
+            date(to);
+          }).empty());
+  REQUIRE(straight([&](bson_t* to) {
+            append_text(to, "sensor_id", "a");
+            bson_append_date_time(to, "timestamp", -1, 0);
+          }).empty());
+  REQUIRE(straight([&](bson_t* to) {
+            append_double(to, "s", std::numeric_limits<double>::infinity());
+            append_text(to, "sensor_id", "a");
+            date(to);
+          }).empty());
 }
 
 TEST_CASE("a name with a NUL is told with its place") {
