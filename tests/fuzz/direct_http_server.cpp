@@ -60,7 +60,7 @@ HttpFeed::HttpFeed(std::shared_ptr<State> state) : state_(std::move(state)) {}
 HttpFeed::HttpFeed(HttpFeed&&) noexcept = default;
 HttpFeed& HttpFeed::operator=(HttpFeed&&) noexcept = default;
 HttpFeed::~HttpFeed() = default;
-bool HttpFeed::send(std::string) { return state_ == nullptr; }
+bool HttpFeed::send(std::string_view) { return state_ == nullptr; }
 
 class HttpServer::Impl {
  public:
@@ -92,6 +92,7 @@ void HttpServer::route(HttpRoute route, std::function<HttpResponse(HttpRequest)>
                 responder.respond(handler(std::move(request)));
               });
 }
+HttpLane HttpServer::add_lane() { return {}; }
 std::size_t HttpServer::connections() const { return 0; }
 std::span<const HttpRoute> HttpServer::routes() const { return impl_->routes; }
 
