@@ -19,14 +19,15 @@ namespace tributary::collector {
 //         boolean → boolean            UUID → uuid           nested → jsonb
 //         time → timestamptz (to the microsecond, rounded down); NULL: not in the event
 //     "<time>_ns"          integer: the nanoseconds of the event's time below the microsecond, 0 to
-//                          999; more in a leap second, which lies behind the last microsecond of the
-//                          second before it. Only the schema's own time has it
+//                          999; more in a leap second, which lies behind the last microsecond of
+//                          the second before it. Only the schema's own time has it
 //     _tributary_extra     jsonb: an object of the members that the schema doesn't declare, and of
-//                          those that their column can't give back as they were: null, a number that
-//                          a double doesn't hold, another time to the nanosecond. NULL: there are
-//                          none. What stands here is what the event said
+//                          those that their column can't give back as they were: null, a number
+//                          that a double doesn't hold, another time to the nanosecond. NULL: there
+//                          are none. What stands here is what the event said
 //     _tributary_hash      bytea, 16 bytes; NULL in rows of other programs
-//     _tributary           jsonb: received_at, source, schema, edge, log, sequence, replayed, where known
+//     _tributary           jsonb: received_at, source, schema, edge, log, sequence, replayed, where
+//     known
 //
 // so that SELECT * shows what was posted. The key's columns are NOT NULL. A table that exists may
 // have more columns, if they may be NULL or have a default, and may have integer or smallint for

@@ -9,8 +9,8 @@
 namespace tributary::collector {
 
 struct PostgresqlStoreOptions {
-  std::string uri;         // with a database: "postgresql://host:port/database?…", as libpq reads it
-  std::string user{};      // over those of the URI, when not empty
+  std::string uri;     // with a database: "postgresql://host:port/database?…", as libpq reads it
+  std::string user{};  // over those of the URI, when not empty
   std::string password{};  // never part of a message
   std::string table = "events";
   std::chrono::milliseconds query_wait{5'000};   // for one of the few connections that read

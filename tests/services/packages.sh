@@ -5,7 +5,7 @@ kBuildPackages=(
   ca-certificates ccache cmake g++ ninja-build pkg-config
   libasio-dev libcli11-dev libfmt-dev libjemalloc-dev libmosquitto-dev libre2-dev librestinio-dev libspdlog-dev
   libsqlite3-dev libssl-dev libtomlplusplus-dev libvalijson-dev libxxhash-dev nlohmann-json3-dev
-  prometheus-cpp-dev catch2 librdkafka-dev libmongoc-dev libbson-dev zlib1g-dev
+  prometheus-cpp-dev catch2 librdkafka-dev libmongoc-dev libbson-dev libpq-dev zlib1g-dev
 )
 kRunPackages=(mosquitto curl)
 kTestPackages=(python3 python3-pytest python3-paho-mqtt python3-confluent-kafka openssl wrk)
