@@ -337,6 +337,18 @@ std::string Settings::place(std::string_view key) const {
   return node != nullptr && node->present() ? node->place : node_->place;
 }
 
+std::optional<std::string> Settings::variable(std::string_view name) const {
+  const auto found = tree_->variables.find(name);
+  if (found == tree_->variables.end() || found->second.value.empty()) return std::nullopt;
+  return found->second.value;
+}
+
+void Settings::refuse_variable(std::string_view name, std::string_view reason) const {
+  const auto found = tree_->variables.find(name);
+  const auto place = found == tree_->variables.end() ? "environment" : found->second.place;
+  tree_->add_mistake(place, std::string(name) + ": " + std::string(reason));
+}
+
 Result<void> Settings::finish() const {
   auto mistakes = tree_->mistakes;
   add_unknown(tree_->root, mistakes);
