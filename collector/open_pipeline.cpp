@@ -8,11 +8,10 @@
 namespace tributary::collector {
 namespace {
 
-Result<std::unique_ptr<Stream>> open_kafka(const Config& config, const PipelineConfig& pipeline,
+Result<std::unique_ptr<Stream>> open_kafka(const PipelineConfig& pipeline,
                                            KafkaStreamOptions options,
                                            const Surroundings& surroundings) {
-  options.cluster = config.kafka;
-  TRIBUTARY_ASSIGN(options.cluster.brokers, parse_kafka_url(pipeline.stream));
+  options.cluster = pipeline.kafka;
   return open_kafka_stream(std::move(options), surroundings.clock, surroundings.metrics);
 }
 
@@ -29,7 +28,7 @@ Result<std::unique_ptr<Stream>> open_stream(const Config& config, const Pipeline
                                  .dead_letters_size_max = config.embedded.dead_letters_size_max});
   }
   return open_kafka(
-      config, pipeline,
+      pipeline,
       {.cluster = {}, .pipeline = pipeline.name, .topic = pipeline.topic, .group = pipeline.group},
       surroundings);
 }
@@ -39,9 +38,12 @@ Result<std::unique_ptr<Store>> open_store(const Config& config, const PipelineCo
     return open_sqlite_store({.file = sqlite_file(config, pipeline), .table = pipeline.table},
                              pipeline.schema);
   }
+  if (pipeline.is_postgresql()) {
+    return fail(errc::unsupported, "PostgreSQL is not there yet");
+  }
   return open_mongodb_store({.uri = pipeline.store,
-                             .user = config.mongodb.user,
-                             .password = config.mongodb.password,
+                             .user = pipeline.store_login.user,
+                             .password = pipeline.store_login.password,
                              .collection = pipeline.table},
                             pipeline.schema);
 }
@@ -56,7 +58,7 @@ Result<std::unique_ptr<Stream>> open_unrouted_stream(const Config& config,
                                  .group = kUnroutedGroup,
                                  .dead_letters_size_max = config.embedded.dead_letters_size_max});
   }
-  return open_kafka(config, first,
+  return open_kafka(first,
                     {.cluster = {},
                      .pipeline = kUnroutedTopic,
                      .topic = kUnroutedTopic,
