@@ -86,7 +86,8 @@ int run(Config config, const CommandLine& command_line) {
 }
 
 int check(const Config& config) {
-  std::printf("the configuration is good: %zu pipelines", config.pipelines.size());
+  std::printf("the configuration is good: %zu pipeline%s", config.pipelines.size(),
+              config.pipelines.size() == 1 ? "" : "s");
   for (const auto& pipeline : config.pipelines) {
     std::printf("\n  %s: %s", pipeline.name.c_str(), describe(pipeline).c_str());
   }

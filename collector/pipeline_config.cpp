@@ -1,11 +1,12 @@
 #include "collector/pipeline_config.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
-#include <sstream>
 
 #include "collector/deployment_environment.h"
 #include "collector/pipeline.h"
@@ -46,11 +47,13 @@ bool is_table_name(std::string_view name) {
 }
 
 Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file && text << file.rdbuf()) return std::move(text).str();
-  auto unread = fail_errno("cannot read " + path);
   std::error_code unknown;
+  std::ifstream file(path, std::ios::binary);
+  if (file && !std::filesystem::is_directory(path, unknown)) {
+    return std::string(std::istreambuf_iterator(file), {});
+  }
+  if (file) errno = EISDIR;
+  auto unread = fail_errno("cannot read " + path);
   const auto here = std::filesystem::current_path(unknown).string();
   if (path.starts_with('/') || unknown) return unread;
   return std::unexpected(unread.error().within("in the working directory " + here));
@@ -99,6 +102,9 @@ class PipelineReader {
     pipeline.topic = string("topic", pipeline.topic);
     pipeline.group = string("group", pipeline.group);
     pipeline.store = string("store", pipeline.store);
+    if (has("collection") && has("table")) {
+      refuse("table", "means the same as collection: leave one of them out");
+    }
     pipeline.table = string(has("collection") ? "collection" : "table", pipeline.table);
     check_names(pipeline);
     if (check_stream(pipeline)) read_kafka(kafka, pipeline);
