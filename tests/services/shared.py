@@ -1,4 +1,4 @@
-"""The Kafka and the MongoDB that all tests of one run share, so that each is started once. Tests keep out of
+"""The Kafka, the MongoDB and the PostgreSQL that all tests of one run share, so that each is started once. Tests keep out of
 each other's way by topic and database names of their own; one that ends a service starts its own instead.
 
 A keeper process holds each one: the service lives as long as the keeper, which ends on SIGTERM, with its
@@ -28,6 +28,7 @@ _START_LIMIT_S = 1000  # the first one fetches the program
 SERVICES = {
     "kafka": ("TRIBUTARY_TEST_KAFKA", "services.kafka", "Kafka"),
     "mongodb": ("TRIBUTARY_TEST_MONGODB", "services.mongodb", "MongoDB"),
+    "postgresql": ("TRIBUTARY_TEST_POSTGRESQL", "services.postgresql", "PostgreSQL"),
 }
 
 
