@@ -61,6 +61,8 @@ int run(Config config, const CommandLine& command_line) {
   start_logging(log_format_for(command_line.log_format), LogLevel::info);
   const auto signals = block_signals();
   for (const auto& note : config.notes) log_warning(kComponent, note);
+  for (const auto& pipeline : config.pipelines)
+    log_info(kComponent, describe(pipeline), {{"pipeline", pipeline.name}});
   const SystemClock clock;
   const auto data = config.data.string();
   const auto broker = config.mqtt.options.url;

@@ -58,8 +58,8 @@ class Answer:
 
 
 def program_environment(directory):
-    """The environment of this process without settings of ours; state belongs below `directory`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIBUTARY_")}
+    """The environment of this process without what the programs read; state belongs below `directory`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRIBUTARY_", "KAFKA_", "DB_"))}
     kept.pop("STATE_DIRECTORY", None)
     return kept | {"HOME": str(directory), "XDG_STATE_HOME": str(directory / "state")}
 
