@@ -67,7 +67,7 @@ std::string no_effect(std::string_view variable, const std::string& why) {
   return std::string(variable) + " has no effect: " + why;
 }
 
-// Takes what says something, and tells what doesn't.
+// Those that say something; tells of the others.
 Values take(const Settings& settings, const Settings* clickstream,
             std::vector<std::string>& unused) {
   const auto is_ours = [&](std::string_view key) {
@@ -76,29 +76,28 @@ Values take(const Settings& settings, const Settings* clickstream,
   const bool on_our_kafka =
       is_ours("stream") && clickstream->string("stream").starts_with("kafka:");
   Values values;
-  for (const auto& [name, key, needs] : kVariables) {
-    const auto value = settings.variable(name);
+  for (const auto& variable : kVariables) {
+    const auto value = settings.variable(variable.name);
     if (!value) continue;
-    const auto unused_for = [&](std::string_view stronger) {
-      unused.push_back(no_effect(name, "pipeline.clickstream." + std::string(stronger) + " (" +
-                                           clickstream->place(stronger) + ") is stronger"));
-    };
-    if (is_ours(key)) {
-      unused_for(key);
-    } else if ((key == "topic" || key == "group") && is_ours("stream")) {
-      if (!on_our_kafka) {
-        unused_for("stream");
-      } else {
-        values.emplace(name, *value);
-      }
-    } else if (!needs.empty() && !settings.variable(needs)) {
-      const auto connection = deployment_variable("stream") == needs ? "stream" : "store";
-      settings.refuse_variable(name, "says nothing without " + std::string(needs) +
-                                         ": set that, too, or unset this, or say "
-                                         "pipeline.clickstream." +
-                                         connection + " in the configuration");
+    // They are of any Kafka; the others are of the server that the variables name.
+    const bool of_any_kafka = variable.key == "topic" || variable.key == "group";
+    std::string_view stronger;
+    if (is_ours(variable.key)) stronger = variable.key;
+    if (of_any_kafka && is_ours("stream") && !on_our_kafka) stronger = "stream";
+    if (!stronger.empty()) {
+      unused.push_back(no_effect(variable.name, "pipeline.clickstream." + std::string(stronger) +
+                                                    " (" + clickstream->place(stronger) +
+                                                    ") is stronger"));
+    } else if (!variable.needs.empty() && !settings.variable(variable.needs) &&
+               !(of_any_kafka && on_our_kafka)) {
+      const auto* const connection = variable.key == "store" ? "store" : "stream";
+      settings.refuse_variable(variable.name, "says nothing without " +
+                                                  std::string(variable.needs) +
+                                                  ": set that, too, or unset this, or say "
+                                                  "pipeline.clickstream." +
+                                                  connection + " in the configuration");
     } else {
-      values.emplace(name, *value);
+      values.emplace(variable.name, *value);
     }
   }
   return values;

@@ -158,8 +158,8 @@ bool all_different(const json& values, Predicate predicate) {
 
 // "did you mean required? "
 std::string meant(const std::string& keyword) {
-  std::vector<std::string_view> names;
-  for (const auto& known : kKeywords) names.push_back(known.name);
+  std::array<std::string_view, kKeywords.size()> names;
+  std::ranges::transform(kKeywords, names.begin(), &Keyword::name);
   const auto found = nearest(keyword, names);
   return found.empty() ? std::string() : "did you mean " + std::string(found) + "? ";
 }
