@@ -87,6 +87,9 @@ class Kafka(Service):
         self._protocols = ("PLAINTEXT", *protocols)
         self._addresses = {}
         super().__init__(directory, own)
+        for protocol in protocols:
+            login = f", user {self.USER}, password {self.PASSWORD}" if protocol.startswith("SASL") else ""
+            print(f"{self.title} with {protocol}: {self.address_of(protocol)}{login}", flush=True)
 
     @property
     def address(self):

@@ -79,6 +79,12 @@ TEST_CASE("with variables of older deployments the other pipelines stay as they 
   REQUIRE(clickstream(beside).kafka.user == "kafka user");
 }
 
+TEST_CASE("with variables alone a clickstream of its own can have its roles apart") {
+  const auto config = good(kAll, "roles = [\"persist\"]\n[[pipeline]]\nname = \"clickstream\"\n");
+  REQUIRE(config.pipelines.size() == 1);
+  REQUIRE(!config.ingest);
+}
+
 TEST_CASE("servers and a database host are enough") {
   const auto config = good({{"KAFKA_BOOTSTRAP_SERVERS", "one"}, {"DB_HOST", "db"}});
   const auto& pipeline = clickstream(config);
