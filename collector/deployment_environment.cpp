@@ -9,24 +9,42 @@
 namespace tributary::collector {
 namespace {
 
+// Where our settings have `key` of the pipeline, or `member` of their table `section`, the variable
+// gives way. `needs`: another one, without which it says nothing.
 struct Variable {
   std::string_view name;
-  std::string_view key;    // of the pipeline: where our settings have it, the variable gives way
-  std::string_view needs;  // another variable, without which it says nothing
+  std::string_view key;
+  std::string_view needs;
+  std::string_view section;
+  std::string_view member;
 };
 
 // The first with a key is the one that says it; those that follow say more of the same.
+constexpr std::string_view kServers = "KAFKA_BOOTSTRAP_SERVERS";
+constexpr std::string_view kHost = "DB_HOST";
 constexpr auto kVariables = std::to_array<Variable>({
-    {.name = "KAFKA_BOOTSTRAP_SERVERS", .key = "stream", .needs = ""},
-    {.name = "KAFKA_SASL_USER", .key = "stream", .needs = "KAFKA_BOOTSTRAP_SERVERS"},
-    {.name = "KAFKA_SASL_PASS", .key = "stream", .needs = "KAFKA_BOOTSTRAP_SERVERS"},
-    {.name = "KAFKA_TOPIC", .key = "topic", .needs = "KAFKA_BOOTSTRAP_SERVERS"},
-    {.name = "KAFKA_GROUP_ID", .key = "group", .needs = "KAFKA_BOOTSTRAP_SERVERS"},
-    {.name = "DB_HOST", .key = "store", .needs = ""},
-    {.name = "DB_PORT", .key = "store", .needs = "DB_HOST"},
-    {.name = "DB_NAME", .key = "store", .needs = "DB_HOST"},
-    {.name = "DB_USER", .key = "store", .needs = "DB_HOST"},
-    {.name = "DB_PASS", .key = "store", .needs = "DB_HOST"},
+    {.name = kServers, .key = "stream", .needs = "", .section = "", .member = ""},
+    {.name = "KAFKA_SASL_USER",
+     .key = "stream",
+     .needs = kServers,
+     .section = "kafka",
+     .member = "user"},
+    {.name = "KAFKA_SASL_PASS",
+     .key = "stream",
+     .needs = kServers,
+     .section = "kafka",
+     .member = "password"},
+    {.name = "KAFKA_TOPIC", .key = "topic", .needs = kServers, .section = "", .member = ""},
+    {.name = "KAFKA_GROUP_ID", .key = "group", .needs = kServers, .section = "", .member = ""},
+    {.name = kHost, .key = "store", .needs = "", .section = "", .member = ""},
+    {.name = "DB_PORT", .key = "store", .needs = kHost, .section = "", .member = ""},
+    {.name = "DB_NAME", .key = "store", .needs = kHost, .section = "", .member = ""},
+    {.name = "DB_USER", .key = "store", .needs = kHost, .section = "postgresql", .member = "user"},
+    {.name = "DB_PASS",
+     .key = "store",
+     .needs = kHost,
+     .section = "postgresql",
+     .member = "password"},
 });
 constexpr std::string_view kDefaultPort = "5432";
 constexpr std::string_view kDefaultDatabase = "events_db";
@@ -67,46 +85,62 @@ std::string no_effect(std::string_view variable, const std::string& why) {
   return std::string(variable) + " has no effect: " + why;
 }
 
+// What our settings say instead of the variable, with its place; empty: nothing.
+std::string stronger_than(const Variable& variable, const Settings& settings,
+                          const Settings* clickstream) {
+  const auto ours = [](const Settings& table, const std::string& path, const std::string& key) {
+    return path + key + " (" + table.place(key) + ") is stronger";
+  };
+  if (clickstream != nullptr) {
+    const std::string path = "pipeline.clickstream.";
+    if (clickstream->has(variable.key)) return ours(*clickstream, path, std::string(variable.key));
+    // A topic and a group are of any Kafka, and of nothing else.
+    if (variable.needs == kServers && clickstream->has("stream") &&
+        !clickstream->string("stream").starts_with("kafka:")) {
+      return ours(*clickstream, path, "stream");
+    }
+  }
+  if (variable.section.empty()) return {};
+  const auto section = settings.table(variable.section);
+  const auto path = std::string(variable.section) + ".";
+  const std::string member(variable.member);
+  if (section.has(member)) return ours(section, path, member);
+  if (member == "password" && section.has("password_file"))
+    return ours(section, path, "password_file");
+  return {};
+}
+
 // Those that say something; tells of the others.
 Values take(const Settings& settings, const Settings* clickstream,
             std::vector<std::string>& unused) {
-  const auto is_ours = [&](std::string_view key) {
-    return clickstream != nullptr && clickstream->has(key);
-  };
-  const bool on_our_kafka =
-      is_ours("stream") && clickstream->string("stream").starts_with("kafka:");
   Values values;
   for (const auto& variable : kVariables) {
     const auto value = settings.variable(variable.name);
     if (!value) continue;
-    // They are of any Kafka; the others are of the server that the variables name.
-    const bool of_any_kafka = variable.key == "topic" || variable.key == "group";
-    std::string_view stronger;
-    if (is_ours(variable.key)) stronger = variable.key;
-    if (of_any_kafka && is_ours("stream") && !on_our_kafka) stronger = "stream";
-    if (!stronger.empty()) {
-      unused.push_back(no_effect(variable.name, "pipeline.clickstream." + std::string(stronger) +
-                                                    " (" + clickstream->place(stronger) +
-                                                    ") is stronger"));
-    } else if (!variable.needs.empty() && !settings.variable(variable.needs) &&
-               !(of_any_kafka && on_our_kafka)) {
-      const auto* const connection = variable.key == "store" ? "store" : "stream";
+    const auto is_there = [&](std::string_view other) {
+      return other.empty() || settings.variable(other) ||
+             (other == kServers && clickstream != nullptr && clickstream->has("stream"));
+    };
+    if (const auto stronger = stronger_than(variable, settings, clickstream); !stronger.empty()) {
+      unused.push_back(no_effect(variable.name, stronger));
+    } else if (is_there(variable.needs)) {
+      values.emplace(variable.name, *value);
+    } else {
+      const std::string connection = variable.needs == kServers ? "stream" : "store";
       settings.refuse_variable(variable.name, "says nothing without " +
                                                   std::string(variable.needs) +
                                                   ": set that, too, or unset this, or say "
                                                   "pipeline.clickstream." +
                                                   connection + " in the configuration");
-    } else {
-      values.emplace(variable.name, *value);
     }
   }
   return values;
 }
 
 std::string store_of(const Settings& settings, Values& values) {
-  auto host = values["DB_HOST"];
+  auto host = values[kHost];
   if (std::ranges::count(host, ':') == 1) {
-    settings.refuse_variable("DB_HOST", "\"" + host + "\" is no host: a port is DB_PORT's");
+    settings.refuse_variable(kHost, "\"" + host + "\" is no host: a port is DB_PORT's");
   }
   // An address of IPv6 has its brackets in a URI, and a list its commas; a path is a socket's.
   if (host.contains(':') && !host.starts_with('[')) host = "[" + host + "]";
@@ -128,14 +162,14 @@ DeploymentEnvironment read_deployment_environment(const Settings& settings,
                                                   const Settings* clickstream) {
   DeploymentEnvironment result;
   auto values = take(settings, clickstream, result.unused);
-  if (values.contains("KAFKA_BOOTSTRAP_SERVERS")) {
-    result.stream = "kafka://" + without_spaces(values["KAFKA_BOOTSTRAP_SERVERS"]);
+  if (values.contains(kServers)) {
+    result.stream = "kafka://" + without_spaces(values[kServers]);
   }
   result.kafka_user = values["KAFKA_SASL_USER"];
   result.kafka_password = values["KAFKA_SASL_PASS"];
   result.topic = values["KAFKA_TOPIC"];
   result.group = values["KAFKA_GROUP_ID"];
-  if (values.contains("DB_HOST")) result.store = store_of(settings, values);
+  if (values.contains(kHost)) result.store = store_of(settings, values);
   result.database_user = values["DB_USER"];
   result.database_password = values["DB_PASS"];
   return result;

@@ -196,11 +196,11 @@ class PipelineReader {
     auto& options = pipeline.kafka = kafka;
     options.brokers = *parse_kafka_url(pipeline.stream);
     const auto table = settings_.table("kafka");
-    if (options.user.empty() && !environment_.kafka_user.empty()) {
+    if (!environment_.kafka_user.empty()) {
       options.user = environment_.kafka_user;
       if (!table.has("mechanism")) options.mechanism = "PLAIN";
     }
-    if (options.password.empty()) options.password = environment_.kafka_password;
+    if (!environment_.kafka_password.empty()) options.password = environment_.kafka_password;
     if (options.user.empty() == options.password.empty()) return;
     if (options.user.empty() && !environment_.kafka_password.empty()) {
       settings_.refuse_variable("KAFKA_SASL_PASS", "needs KAFKA_SASL_USER");
@@ -242,8 +242,8 @@ class PipelineReader {
   void read_store_login(const Logins& logins, PipelineConfig& pipeline) const {
     if (pipeline.is_sqlite()) return;
     auto& login = pipeline.store_login = pipeline.is_mongodb() ? logins.mongodb : logins.postgresql;
-    if (login.user.empty()) login.user = environment_.database_user;
-    if (login.password.empty()) login.password = environment_.database_password;
+    if (!environment_.database_user.empty()) login.user = environment_.database_user;
+    if (!environment_.database_password.empty()) login.password = environment_.database_password;
     if (!login.user.empty() || login.password.empty() ||
         without_credentials(pipeline.store) != pipeline.store) {
       return;

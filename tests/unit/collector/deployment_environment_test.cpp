@@ -132,9 +132,13 @@ TEST_CASE("our own settings are stronger than variables of older deployments, an
   REQUIRE(pipeline.store_login.user == "our user");
   REQUIRE(pipeline.store_login.password == "p@ss/w:rd?#%");
   REQUIRE(config.notes ==
-          std::vector<std::string>{"KAFKA_TOPIC has no effect: pipeline.clickstream.topic "
-                                   "(environment TRIBUTARY_PIPELINE__CLICKSTREAM__TOPIC) is "
-                                   "stronger"});
+          std::vector<std::string>{
+              "KAFKA_SASL_PASS has no effect: kafka.password (environment "
+              "TRIBUTARY_KAFKA__PASSWORD) is stronger",
+              "KAFKA_TOPIC has no effect: pipeline.clickstream.topic (environment "
+              "TRIBUTARY_PIPELINE__CLICKSTREAM__TOPIC) is stronger",
+              "DB_USER has no effect: postgresql.user (environment TRIBUTARY_POSTGRESQL__USER) is "
+              "stronger"});
 }
 
 TEST_CASE(
