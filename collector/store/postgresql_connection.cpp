@@ -1,11 +1,14 @@
 #include "collector/store/postgresql_connection.h"
 
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
-#include <memory>
 #include <ranges>
+
+#include "shared/observe/logging.h"
 
 namespace tributary::collector {
 namespace {
@@ -66,6 +69,39 @@ class Parameters {
   using Parameter = std::pair<std::string, std::string>;
   std::vector<Parameter> list_;
 };
+
+// Of a message of several lines, one.
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    if (c != '\n') {
+      line += c == '\t' ? ' ' : c;
+    } else if (!line.empty() && line.back() != ' ') {
+      line += ' ';
+    }
+  }
+  while (line.ends_with(' ')) line.pop_back();
+  return line;
+}
+
+void log_notice(void* /*unused*/, const char* message) {
+  log_debug("store", one_line(message), {{"from", "postgresql"}});
+}
+
+PostgresqlFailure failure_of(const PGresult* result) {
+  const auto field = [result](int code) {
+    const char* const text = PQresultErrorField(result, code);
+    return std::string(text == nullptr ? "" : text);
+  };
+  PostgresqlFailure failure{.state = field(PG_DIAG_SQLSTATE),
+                            .message = field(PG_DIAG_MESSAGE_PRIMARY)};
+  if (const auto detail = field(PG_DIAG_MESSAGE_DETAIL); !detail.empty()) {
+    failure.message += " (" + detail + ")";
+  }
+  if (failure.message.empty()) failure.message = PQresultErrorMessage(result);
+  failure.message = one_line(failure.message);
+  return failure;
+}
 
 // "host:port" of each; nothing when a port is none.
 Result<std::vector<std::string>> servers_of(const Parameters& parameters) {
@@ -135,6 +171,183 @@ Result<PostgresqlTarget> PostgresqlTarget::of(const std::string& uri, const std:
     target.where += (&server == &servers.front() ? "" : ",") + server;
   target.parameters = std::move(parameters).take();
   return target;
+}
+
+std::string PostgresqlTarget::text(std::string_view doing, const PostgresqlFailure& why) const {
+  auto text = "PostgreSQL " + where + ": ";
+  text.append(doing).append(": ").append(why.message);
+  if (!why.state.empty()) text += " (SQLSTATE " + why.state + ")";
+  return text;
+}
+
+Error PostgresqlTarget::error(std::string_view doing, const PostgresqlFailure& why) const {
+  return {errc::unavailable, text(doing, why)};
+}
+
+void PostgresqlRows::Clear::operator()(pg_result* result) const { PQclear(result); }
+
+int PostgresqlRows::size() const { return PQntuples(result_.get()); }
+
+bool PostgresqlRows::is_null(int row, int column) const {
+  return PQgetisnull(result_.get(), row, column) != 0;
+}
+
+std::string_view PostgresqlRows::bytes(int row, int column) const {
+  return {PQgetvalue(result_.get(), row, column),
+          static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+}
+
+std::uint64_t PostgresqlRows::changed() const {
+  const std::string_view text = PQcmdTuples(result_.get());
+  std::uint64_t rows = 0;
+  std::from_chars(text.data(), text.data() + text.size(), rows);
+  return rows;
+}
+
+void PostgresqlConnection::Finish::operator()(pg_conn* connection) const { PQfinish(connection); }
+
+PostgresqlAnswer<PostgresqlConnection> PostgresqlConnection::open(const PostgresqlTarget& target) {
+  std::vector<const char*> keywords;
+  std::vector<const char*> values;
+  for (const auto& [keyword, value] : target.parameters) {
+    keywords.push_back(keyword.c_str());
+    values.push_back(value.c_str());
+  }
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
+  PostgresqlConnection connection(PQconnectdbParams(keywords.data(), values.data(), 0));
+  auto* const made = connection.connection_.get();
+  if (made == nullptr)
+    return std::unexpected(PostgresqlFailure{.state = {}, .message = "no memory"});
+  if (PQstatus(made) != CONNECTION_OK) return std::unexpected(connection.broken());
+  PQsetNoticeProcessor(made, log_notice, nullptr);
+  if (PQsetnonblocking(made, 1) != 0) return std::unexpected(connection.broken());
+  return connection;
+}
+
+bool PostgresqlConnection::usable() const { return connection_ != nullptr; }
+
+PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::execute(const std::string& sql) {
+  return copy(sql, {});
+}
+
+PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::query(
+    const std::string& sql, std::span<const std::string> parameters) {
+  constexpr int kBinary = 1;
+  std::vector<const char*> values;
+  values.reserve(parameters.size());
+  for (const auto& parameter : parameters) values.push_back(parameter.c_str());
+  if (!usable() ||
+      PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(values.size()), nullptr,
+                        values.data(), nullptr, nullptr, kBinary) == 0) {
+    return std::unexpected(broken());
+  }
+  return last_answer({});
+}
+
+PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::copy(
+    const std::string& sql, std::span<const std::string_view> parts) {
+  if (!usable() || PQsendQuery(connection_.get(), sql.c_str()) == 0) {
+    return std::unexpected(broken());
+  }
+  return last_answer(parts);
+}
+
+PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::last_answer(
+    std::span<const std::string_view> parts) {
+  TRIBUTARY_TRY(flush());
+  PostgresqlRows last(nullptr);
+  std::unique_ptr<PostgresqlFailure> failure;
+  for (;;) {
+    TRIBUTARY_ASSIGN(auto* const result, next_result());
+    if (result == nullptr) break;
+    last = PostgresqlRows(result);
+    const auto status = PQresultStatus(result);
+    if (status == PGRES_COPY_IN) {
+      for (const auto part : parts) TRIBUTARY_TRY(send_copy(part));
+      if (PQputCopyEnd(connection_.get(), nullptr) < 0) return std::unexpected(broken());
+      TRIBUTARY_TRY(flush());
+    } else if (status == PGRES_FATAL_ERROR && !failure) {
+      failure = std::make_unique<PostgresqlFailure>(failure_of(result));
+    }
+  }
+  if (failure) {
+    if (PQstatus(connection_.get()) != CONNECTION_OK) connection_.reset();
+    return std::unexpected(std::move(*failure));
+  }
+  return last;
+}
+
+// In parts, so that neither libpq nor this keeps a second copy of all of it.
+PostgresqlAnswer<void> PostgresqlConnection::send_copy(std::string_view data) {
+  constexpr std::size_t kPartSize = 64U << 10;
+  while (!data.empty()) {
+    const auto part = data.substr(0, kPartSize);
+    if (PQputCopyData(connection_.get(), part.data(), static_cast<int>(part.size())) < 0) {
+      return std::unexpected(broken());
+    }
+    TRIBUTARY_TRY(flush());
+    data.remove_prefix(part.size());
+  }
+  return {};
+}
+
+// nullptr behind the last one.
+PostgresqlAnswer<pg_result*> PostgresqlConnection::next_result() {
+  while (PQisBusy(connection_.get()) != 0) TRIBUTARY_TRY(wait(false));
+  return PQgetResult(connection_.get());
+}
+
+PostgresqlAnswer<void> PostgresqlConnection::flush() {
+  for (;;) {
+    const int left = PQflush(connection_.get());
+    if (left == 0) return {};
+    if (left < 0) return std::unexpected(broken());
+    TRIBUTARY_TRY(wait(true));
+  }
+}
+
+// Until there is something to read, or also until there is room to write; what came is read.
+PostgresqlAnswer<void> PostgresqlConnection::wait(bool to_write) {
+  using std::chrono::milliseconds;
+  constexpr milliseconds kStepMax{60'000};
+  pollfd socket{.fd = PQsocket(connection_.get()),
+                .events = static_cast<short>(to_write ? POLLIN | POLLOUT : POLLIN),
+                .revents = 0};
+  const auto left = std::chrono::ceil<milliseconds>(std::min<std::chrono::steady_clock::duration>(
+      deadline_ - std::chrono::steady_clock::now(), kStepMax));
+  if (left <= milliseconds::zero()) {
+    connection_.reset();
+    return std::unexpected(PostgresqlFailure{
+        .state = {}, .message = "no answer within the time allowed", .timed_out = true});
+  }
+  const int ready = ::poll(&socket, 1, static_cast<int>(left.count()));
+  if (ready < 0 && errno != EINTR) return std::unexpected(broken());
+  if (ready > 0 && (socket.revents & ~POLLOUT) != 0 && PQconsumeInput(connection_.get()) == 0) {
+    return std::unexpected(broken());
+  }
+  return {};
+}
+
+// Why it is, as libpq says; it is closed.
+PostgresqlFailure PostgresqlConnection::broken() {
+  PostgresqlFailure failure{.state = {}, .message = "the connection is closed"};
+  if (connection_) failure.message = one_line(PQerrorMessage(connection_.get()));
+  connection_.reset();
+  return failure;
+}
+
+std::string quoted_name(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted + '"';
+}
+
+std::string quoted_text(std::string_view text) {
+  // With the E, a backslash means the same whatever standard_conforming_strings is.
+  std::string quoted = "E'";
+  for (const char c : text) quoted.append(c == '\'' || c == '\\' ? 2 : 1, c);
+  return quoted + '\'';
 }
 
 }  // namespace tributary::collector

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -7,7 +12,19 @@
 
 #include "shared/base/result.h"
 
+struct pg_conn;    // libpq's
+struct pg_result;  // libpq's
+
 namespace tributary::collector {
+
+// Why the server, or the way to it, didn't do something.
+struct PostgresqlFailure {
+  std::string state;  // the SQLSTATE; empty: the connection failed, or the time was over
+  std::string message;
+  bool timed_out = false;
+};
+template <class T>
+using PostgresqlAnswer = std::expected<T, PostgresqlFailure>;
 
 // One table, and how its server is reached. Immutable; any thread.
 struct PostgresqlTarget {
@@ -20,6 +37,77 @@ struct PostgresqlTarget {
   // errc::invalid_argument as open_postgresql_store() says.
   static Result<PostgresqlTarget> of(const std::string& uri, const std::string& user,
                                      const std::string& password, std::string_view table);
+
+  // What was being done, where, and why it failed, with the SQLSTATE.
+  [[nodiscard]] std::string text(std::string_view doing, const PostgresqlFailure& why) const;
+  // The same for who asks: errc::unavailable.
+  [[nodiscard]] Error error(std::string_view doing, const PostgresqlFailure& why) const;
 };
+
+// The rows of one answer, in PostgreSQL's binary form.
+class PostgresqlRows {
+ public:
+  explicit PostgresqlRows(pg_result* result) : result_(result) {}
+
+  [[nodiscard]] int size() const;
+  [[nodiscard]] bool is_null(int row, int column) const;
+  // Valid as long as this lives; empty for NULL.
+  [[nodiscard]] std::string_view bytes(int row, int column) const;
+  // How many rows a command changed.
+  [[nodiscard]] std::uint64_t changed() const;
+
+ private:
+  struct Clear {
+    void operator()(pg_result* result) const;
+  };
+  std::unique_ptr<pg_result, Clear> result_;
+};
+
+// A connection. Nothing that it does takes longer than until its deadline: when that is over the
+// connection is cut off, and what was asked for may be done or not. One thread at a time.
+class PostgresqlConnection {
+ public:
+  using Deadline = std::chrono::steady_clock::time_point;
+
+  // Connects, and takes what the options leave (`connect_timeout` of the target, for each address).
+  static PostgresqlAnswer<PostgresqlConnection> open(const PostgresqlTarget& target);
+
+  // For all that follows.
+  void set_deadline(Deadline deadline) { deadline_ = deadline; }
+  // False once it broke, or was cut off: it is of no use any more.
+  [[nodiscard]] bool usable() const;
+
+  // One or several statements. The answer is of the last one.
+  PostgresqlAnswer<PostgresqlRows> execute(const std::string& sql);
+  // One statement with parameters $1, $2 … in text form.
+  PostgresqlAnswer<PostgresqlRows> query(const std::string& sql,
+                                         std::span<const std::string> parameters);
+  // Several statements, of which one is COPY … FROM STDIN, which gets the bytes of these parts. The
+  // answer is of the last one. A statement that fails ends them all, and leaves an open transaction
+  // to be rolled back.
+  PostgresqlAnswer<PostgresqlRows> copy(const std::string& sql,
+                                        std::span<const std::string_view> parts);
+
+ private:
+  struct Finish {
+    void operator()(pg_conn* connection) const;
+  };
+
+  explicit PostgresqlConnection(pg_conn* connection) : connection_(connection) {}
+  PostgresqlAnswer<PostgresqlRows> last_answer(std::span<const std::string_view> parts);
+  PostgresqlAnswer<void> send_copy(std::string_view data);
+  PostgresqlAnswer<pg_result*> next_result();
+  PostgresqlAnswer<void> flush();
+  PostgresqlAnswer<void> wait(bool to_write);
+  PostgresqlFailure broken();
+
+  std::unique_ptr<pg_conn, Finish> connection_;
+  Deadline deadline_ = Deadline::max();
+};
+
+// A name as it stands in SQL: "name".
+std::string quoted_name(std::string_view name);
+// A text as it stands in SQL: 'text'.
+std::string quoted_text(std::string_view text);
 
 }  // namespace tributary::collector

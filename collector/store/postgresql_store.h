@@ -13,11 +13,12 @@ struct PostgresqlStoreOptions {
   std::string user{};  // over those of the URI, when not empty
   std::string password{};  // never part of a message
   std::string table = "events";
+  std::chrono::milliseconds write_time{20'000};  // for each step of a write
   std::chrono::milliseconds query_wait{5'000};   // for one of the few connections that read
   std::chrono::milliseconds query_time{30'000};  // for one answer
 };
 
-// A store that is one table of PostgreSQL 13 or newer; its columns and indexes:
+// A store that is one table of PostgreSQL 14 or newer; its columns and indexes:
 // postgresql_layout.h. One connection writes, a few read, each made when it is first needed and
 // again, with backoff, when it broke. Opening never waits for a server: while it is away write()
 // gives `retry`, query() errc::unavailable, and health() says so.
