@@ -1,6 +1,7 @@
 #include "collector/open_pipeline.h"
 
 #include "collector/store/mongodb_store.h"
+#include "collector/store/postgresql_store.h"
 #include "collector/store/sqlite_store.h"
 #include "collector/stream/embedded_stream.h"
 #include "collector/stream/kafka_stream.h"
@@ -39,7 +40,11 @@ Result<std::unique_ptr<Store>> open_store(const Config& config, const PipelineCo
                              pipeline.schema);
   }
   if (pipeline.is_postgresql()) {
-    return fail(errc::unsupported, "PostgreSQL is not there yet");
+    return open_postgresql_store({.uri = pipeline.store,
+                                  .user = pipeline.store_login.user,
+                                  .password = pipeline.store_login.password,
+                                  .table = pipeline.table},
+                                 pipeline.schema);
   }
   return open_mongodb_store({.uri = pipeline.store,
                              .user = pipeline.store_login.user,

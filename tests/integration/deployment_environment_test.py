@@ -2,17 +2,15 @@
 
 import json
 import uuid
+from urllib.parse import urlsplit
 
 import confluent_kafka
 import pytest
 from configuration_test import USAGE, run
 from confluent_kafka.admin import AdminClient, NewTopic
-from harness import exactly, reading
+from harness import CLICK, exactly, reading
 from services.kafka import Kafka
-
-CLICK = {"event_id": "c2eebc99-9c0b-4ef8-bb6d-6bb9bd380a33", "user_id": 101, "event_type": "checkout",
-         "page": "/checkout/success", "event_time": "2026-01-13T10:20:00Z"}
-
+from services.postgresql import PostgreSQL
 
 def click(number):
     return CLICK | {"event_id": str(uuid.UUID(int=number)), "event_time": f"2026-01-13T10:20:{number % 60:02}Z"}
@@ -60,6 +58,54 @@ def test_variables_in_dotenv_and_environment_send_the_clickstream_through_a_kafk
     collector.wait_for_account(30, "telemetry", stored=1)
     assert (collector.data / "stream").is_dir(), "telemetry's stream is embedded"
     assert Kafka.PASSWORD not in collector.log_text()
+
+
+@pytest.fixture
+def events_db(site):
+    """A database of the test's own, as its variables; their characters mean something in a URI, in SQL or in a shell."""
+    postgresql = PostgreSQL(site.place).start()
+    name = f"events {uuid.uuid4().hex[:8]}/%?#é"
+    user, password = f"me@home:{uuid.uuid4().hex[:8]}", "p@ss/w:rd?#%20 \"'$HOME\\"
+    quoted = password.replace("'", "''")
+    postgresql.run(f"CREATE ROLE \"{user}\" LOGIN PASSWORD '{quoted}'")
+    postgresql.run(f'CREATE DATABASE "{name}" OWNER "{user}"')
+    address = urlsplit(postgresql.address)
+    yield postgresql, {"DB_HOST": address.hostname, "DB_PORT": str(address.port), "DB_NAME": name, "DB_USER": user,
+                       "DB_PASS": password}
+    postgresql.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+    postgresql.run(f'DROP ROLE "{user}"')
+
+
+def in_dotenv(name, value):
+    """The line of .env that says it."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}="{escaped}"\n'
+
+
+@pytest.mark.parametrize("place_of_variables", ["environment", "dotenv"])
+def test_variables_alone_carry_a_click_through_kafka_into_postgresql_once(site, kafka, events_db, place_of_variables):
+    postgresql, database = events_db
+    variables = database | {"KAFKA_BOOTSTRAP_SERVERS": kafka.address_of("SASL_PLAINTEXT"), "KAFKA_SASL_USER": Kafka.USER,
+                            "KAFKA_SASL_PASS": Kafka.PASSWORD, "KAFKA_TOPIC": "raw_events", "KAFKA_GROUP_ID": "event_ingestors"}
+    if place_of_variables == "environment":
+        collector = start_collector(site, variables)
+    else:
+        collector = start_collector(site, {}, "".join(in_dotenv(name, value) for name, value in variables.items()))
+    collector.wait_until_subscribed(60)
+    for _ in range(2):
+        answer = collector.request("POST", "/ingest/clickstream", json.dumps(CLICK), {"Content-Type": "application/json"})
+        assert answer.status == 202, answer
+    collector.wait_for_account(60, "clickstream", records=2, stored=1, duplicates=1)
+    rows = postgresql.run("SET timezone = 'UTC'; SELECT event_id, user_id, event_type, page, event_time FROM events",
+                          database["DB_NAME"])
+    assert rows == "c2eebc99-9c0b-4ef8-bb6d-6bb9bd380a33|101|checkout|/checkout/success|2026-01-13 10:20:00+00"
+    assert collector.events("clickstream") == [exactly(CLICK)]
+    assert committed(kafka, "event_ingestors", "raw_events") == 2
+    batches = [line for line in collector.log_lines() if line["component"] == "persister" and line["message"] == "batch"]
+    assert sum(line["records"] for line in batches if line["pipeline"] == "clickstream") == 2, batches
+    for secret in (database["DB_PASS"], json.dumps(database["DB_PASS"])[1:-1], Kafka.PASSWORD):
+        assert secret not in collector.log_text()
+    collector.kill()
 
 
 def test_a_group_that_another_worker_left_goes_on_where_it_was(site, kafka):

@@ -241,3 +241,7 @@ def reading(second=0, sensor_id="sensor_1", **changes):
     event = {"sensor_id": sensor_id, "timestamp": f"2026-01-{1 + days:02}T{hours:02}:{minutes:02}:{seconds:02}Z",
              "temperature": 25.4, "humidity": 60.2, "location": {"latitude": 12.97, "longitude": 77.59}} | changes
     return {name: value for name, value in event.items() if value is not None}
+
+
+CLICK = {"event_id": "c2eebc99-9c0b-4ef8-bb6d-6bb9bd380a33", "user_id": 101, "event_type": "checkout",
+         "page": "/checkout/success", "event_time": "2026-01-13T10:20:00Z"}

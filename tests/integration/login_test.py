@@ -1,11 +1,13 @@
-"""Kafka and MongoDB that ask who comes."""
+"""Kafka, MongoDB and PostgreSQL that ask who comes."""
 
 import confluent_kafka
 import pytest
 from backbone import Backbone, settled_account
-from harness import reading
+from harness import Collector, exactly, reading
+from services.certificates import Certificates
 from services.kafka import Kafka
 from services.mongodb import MongoDB
+from services.postgresql import PostgreSQL
 from services.process import wait_until
 
 # Before it librdkafka repeats its nonce in the last message of SCRAM, which Kafka 4 refuses: README.md.
@@ -98,3 +100,31 @@ def test_mongodb_takes_its_user_and_a_wrong_password_is_told_without_it(place):
         assert MongoDB.PASSWORD not in collector.log_text()
     finally:
         backbone.end()
+
+
+def test_postgresql_takes_its_user_over_tls_and_a_wrong_password_or_authority_is_told(site):
+    postgresql = site.keep(PostgreSQL(site.place, own=True, tls=True)).start()
+    password, wrong = site.place / "password", site.place / "wrong"
+    password.write_text(PostgreSQL.PASSWORD + "\n")
+    wrong.write_text("hunter2\n")
+    others = Certificates(site.place)
+    others.make_authority()
+    address = f"postgresql://{postgresql.address.rpartition('@')[2]}?sslmode=verify-full"
+
+    def collector(name, store, file):
+        return site.keep(Collector(site.place, "", name, **{
+            "pipeline.telemetry.store": store, "postgresql.user": PostgreSQL.USER, "postgresql.password_file": str(file)}))
+
+    for name, store, file, words in (("refused", f"{address}&sslrootcert={postgresql.ca}", wrong, PostgreSQL.USER),
+                                     ("untrusted", f"{address}&sslrootcert={others.file('ca.pem')}", password, "certificate")):
+        refused = collector(name, store, file).start_and_wait()
+        detail = detail_of(refused, "store.telemetry")
+        assert words in detail and not {"hunter2", PostgreSQL.PASSWORD} & set(detail.split()), detail
+        assert "hunter2" not in refused.log_text() + detail and PostgreSQL.PASSWORD not in refused.log_text()
+        assert refused.health().json()["checks"]["store.clickstream"]["status"] == "up", "one dead part stalls nothing else"
+        refused.kill()
+
+    trusted = collector("trusted", f"{address}&sslrootcert={postgresql.ca}", password).start_and_wait()
+    assert trusted.ingest(reading(0)).status == 202
+    trusted.wait_for_account(60, stored=1)
+    assert trusted.events() == [exactly(reading(0))]

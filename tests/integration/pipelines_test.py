@@ -1,14 +1,16 @@
 """Kinds of events that the product never heard of, by configuration alone: the examples."""
 
+import contextlib
 import json
 import subprocess
 import uuid
 
 import pytest
-from harness import PROGRAMS, REPOSITORY, exactly, program_environment
+from harness import CLICK, PROGRAMS, REPOSITORY, exactly, program_environment, reading
 from mqtt_device import Device
 from services.kafka import Kafka
 from services.mongodb import MongoDB
+from services.postgresql import PostgreSQL
 
 EXAMPLES = REPOSITORY / "examples"
 AIR = "air-quality"
@@ -24,12 +26,42 @@ def pipeline_of(folder, name, schema):
     return {f"pipeline.{name}.schema": str(EXAMPLES / folder / schema)}
 
 
-def air_quality(site, **settings):
-    """A collector with the example's configuration, as its user starts it."""
+def air_quality(site, variables=None, **settings):
+    """A collector with the example's configuration, as its user starts it. `variables`: of its environment,
+    where the address of a store belongs that has a password."""
     collector = site.collector(**{"mqtt.url": "", **pipeline_of(AIR, AIR, "air-quality.json"), **settings})
+    collector.environment |= variables or {}
     collector.configuration = EXAMPLES / AIR / "collector.toml"
     collector.compose()
     return collector.start_and_wait()
+
+
+@contextlib.contextmanager
+def database(site, kind):
+    """The store of a pipeline, in a new database of its own: its URI, and what to run there."""
+    name = f"test_{uuid.uuid4().hex[:8]}"
+    if kind == "sqlite":
+        yield "sqlite:", None
+    elif kind == "mongodb":
+        mongodb = MongoDB(site.place).start()
+        with mongodb.client() as client:
+            try:
+                yield f"{mongodb.address}/{name}", client[name]
+            finally:
+                client.drop_database(name)
+    else:
+        postgresql = PostgreSQL(site.place).start()
+        postgresql.run(f"CREATE DATABASE {name}")
+        try:
+            yield postgresql.address_of(name), lambda sql: postgresql.run(sql, name)
+        finally:
+            postgresql.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def on_kafka(site, name):
+    """The settings of a pipeline on the shared Kafka, with a topic of its own."""
+    kafka = Kafka(site.place).start()
+    return {f"pipeline.{name}.stream": f"kafka://{kafka.address}", f"pipeline.{name}.topic": f"{name}-{uuid.uuid4().hex[:8]}"}
 
 
 def hour(number, **changes):
@@ -87,56 +119,74 @@ def test_readings_of_air_quality_are_posted_stored_and_queried_on_sqlite_and_doc
 
 
 def test_readings_of_air_quality_go_through_kafka_into_mongodb(site):
-    kafka, mongodb = Kafka(site.place), MongoDB(site.place)
-    kafka.start()
-    mongodb.start()
-    name = uuid.uuid4().hex[:8]
-    collector = air_quality(site, **{f"pipeline.{AIR}.stream": f"kafka://{kafka.address}", f"pipeline.{AIR}.topic": f"air-{name}",
-                                     f"pipeline.{AIR}.store": f"{mongodb.address}/air_{name}"})
-    try:
+    with database(site, "mongodb") as (uri, mongodb):
+        collector = air_quality(site, **on_kafka(site, AIR), **{f"pipeline.{AIR}.store": uri})
         collector.wait_until_subscribed(60)
         assert_carries_air_quality(collector)
-        with mongodb.client() as client:
-            keys = [index["key"] for index in client[f"air_{name}"].air_quality.index_information().values()
-                    if index.get("unique")]
-            assert [("station", 1), ("measured_at", 1), ("measured_at_ns", 1)] in keys, keys
-    finally:
+        keys = [index["key"] for index in mongodb.air_quality.index_information().values() if index.get("unique")]
+        assert [("station", 1), ("measured_at", 1), ("measured_at_ns", 1)] in keys, keys
         collector.kill()
-        with mongodb.client() as client:
-            client.drop_database(f"air_{name}")
 
 
-@pytest.mark.parametrize("store", ["sqlite", "mongodb"])
+def test_readings_of_air_quality_go_through_kafka_into_postgresql(site):
+    with database(site, "postgresql") as (uri, run):
+        collector = air_quality(site, {"TRIBUTARY_PIPELINE__AIR_QUALITY__STORE": uri}, **on_kafka(site, AIR))
+        collector.wait_until_subscribed(60)
+        assert_carries_air_quality(collector)
+        assert run("SELECT station, interval_s, quality, pollutants->>'no2', position->>'latitude' FROM air_quality"
+                   " WHERE pollutants ? 'o3' AND quality = 'valid' ORDER BY measured_at LIMIT 1") == "BE0412|3600|valid|21.4|50.454"
+        collector.kill()
+
+
+@pytest.mark.parametrize("store", ["sqlite", "mongodb", "postgresql"])
 def test_alarms_of_machines_come_over_mqtt_and_http_beside_telemetry(site, store):
     site.start_broker()
     plant = f"plant{uuid.uuid4().hex[:8]}"
-    settings = pipeline_of(ALARMS, ALARMS, "machine-alarm.json") | {"mqtt.subscription.0.topic": f"{plant}/+/alarm"}
-    mongodb, database = None, f"alarms_{uuid.uuid4().hex[:8]}"
-    if store == "mongodb":
-        mongodb = MongoDB(site.place).start()
-        settings[f"pipeline.{ALARMS}.store"] = f"{mongodb.address}/{database}"
-    collector = site.collector(**settings)
-    collector.configuration = EXAMPLES / ALARMS / "collector.toml"
-    collector.compose()
-    collector.start_and_wait().wait_until_subscribed(60)
+    with database(site, store) as (uri, _):
+        collector = site.collector(**pipeline_of(ALARMS, ALARMS, "machine-alarm.json"),
+                                   **{"mqtt.subscription.0.topic": f"{plant}/+/alarm"})
+        collector.environment |= {"TRIBUTARY_PIPELINE__MACHINE_ALARMS__STORE": uri}
+        collector.configuration = EXAMPLES / ALARMS / "collector.toml"
+        collector.compose()
+        collector.start_and_wait().wait_until_subscribed(60)
+        assert_carries_alarms(collector, site.broker, plant)
+        collector.kill()
+
+
+def assert_carries_alarms(collector, broker, plant):
     alarm = example(ALARMS, "alarm.json")
     other = {name: value for name, value in alarm.items() if name not in ("machine", "readings")}
     other["alarm"], other["text"] = str(uuid.uuid4()), None
-    try:
-        assert collector.ingest(alarm, ALARMS).status == 202
-        assert collector.ingest(alarm | {"alarm": alarm["alarm"].lower()}, ALARMS).status == 202, "the same alarm again"
-        with Device(site.broker) as device:
-            device.publish(json.dumps(other), topic=f"{plant}/press-7/alarm")
-        collector.wait_for_account(60, ALARMS, stored=2, duplicates=1)
-        stored = exactly(alarm | {"alarm": alarm["alarm"].lower()})
-        assert collector.events(ALARMS, machine="press-4", severity="stop") == [stored]
-        assert collector.events(ALARMS, alarm=alarm["alarm"]) == [stored]
-        assert collector.events(ALARMS, code=217, machine="press-7") == [exactly(other | {"machine": "press-7"})]
-        assert [series["machine"] for series in collector.get(f"/sensors/{ALARMS}").json()["data"]] == ["press-4", "press-7"]
-        refused = collector.ingest(alarm | {"colour": "red"}, ALARMS)
-        assert refused.status == 400 and "/colour" in json.dumps(refused.json()["errors"], default=str), refused
-    finally:
+    assert collector.ingest(alarm, ALARMS).status == 202
+    assert collector.ingest(alarm | {"alarm": alarm["alarm"].lower()}, ALARMS).status == 202, "the same alarm again"
+    with Device(broker) as device:
+        device.publish(json.dumps(other), topic=f"{plant}/press-7/alarm")
+    collector.wait_for_account(60, ALARMS, stored=2, duplicates=1)
+    stored = exactly(alarm | {"alarm": alarm["alarm"].lower()})
+    assert collector.events(ALARMS, machine="press-4", severity="stop") == [stored]
+    assert collector.events(ALARMS, alarm=alarm["alarm"]) == [stored]
+    assert collector.events(ALARMS, code=217, machine="press-7") == [exactly(other | {"machine": "press-7"})]
+    assert [series["machine"] for series in collector.get(f"/sensors/{ALARMS}").json()["data"]] == ["press-4", "press-7"]
+    refused = collector.ingest(alarm | {"colour": "red"}, ALARMS)
+    assert refused.status == 400 and "/colour" in json.dumps(refused.json()["errors"], default=str), refused
+    assert collector.ingest(reading(0)).status == 202
+    collector.wait_for_account(30, "telemetry", stored=1)
+
+
+def test_three_pipelines_of_one_collector_are_in_three_kinds_of_stores(site):
+    """Telemetry in PostgreSQL, the clickstream in MongoDB, and readings of air quality in SQLite."""
+    with database(site, "postgresql") as (postgresql, run), database(site, "mongodb") as (mongodb, clicks):
+        collector = air_quality(site, {"TRIBUTARY_PIPELINE__TELEMETRY__STORE": postgresql,
+                                       "TRIBUTARY_PIPELINE__CLICKSTREAM__STORE": mongodb})
+        collector.wait_until_subscribed(60)
+        assert collector.ingest(reading(0), "telemetry").status == 202
+        assert collector.ingest(CLICK, "clickstream").status == 202
+        assert collector.ingest(hour(0), AIR).status == 202
+        for pipeline in ("telemetry", "clickstream", AIR):
+            collector.wait_for_account(60, pipeline, stored=1)
+        assert run("SELECT sensor_id, temperature, humidity FROM events") == "sensor_1|25.4|60.2"
+        assert clicks.events.find_one()["page"] == CLICK["page"]
+        assert collector.events("telemetry") == [exactly(reading(0))]
+        assert collector.events("clickstream") == [exactly(CLICK)]
+        assert collector.events(AIR) == [exactly(hour(0))]
         collector.kill()
-        if mongodb is not None:
-            with mongodb.client() as client:
-                client.drop_database(database)
