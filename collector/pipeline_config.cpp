@@ -12,7 +12,9 @@
 #include "collector/pipeline.h"
 #include "collector/store/mongodb_store.h"
 #include "collector/store/postgresql_connection.h"
+#include "collector/store/postgresql_layout.h"
 #include "collector/store/postgresql_store.h"
+#include "collector/store/sqlite_layout.h"
 #include "shared/config/access.h"
 
 namespace tributary::collector {
@@ -105,14 +107,20 @@ class PipelineReader {
     if (has("collection") && has("table")) {
       refuse("table", "means the same as collection: leave one of them out");
     }
-    pipeline.table = string(has("collection") ? "collection" : "table", pipeline.table);
+    // In SQL a name with a hyphen would always need quotes; SQLite's tables have none.
+    if (!pipeline.is_mongodb()) std::ranges::replace(pipeline.table, '-', '_');
+    pipeline.table = string(table_key(), pipeline.table);
     check_names(pipeline);
     if (check_stream(pipeline)) read_kafka(kafka, pipeline);
-    if (check_store(pipeline)) read_store_login(logins, pipeline);
+    if (check_store(pipeline)) {
+      check_table(pipeline);
+      read_store_login(logins, pipeline);
+    }
     return pipeline;
   }
 
  private:
+  [[nodiscard]] const char* table_key() const { return has("collection") ? "collection" : "table"; }
   [[nodiscard]] bool has(std::string_view key) const { return own_ != nullptr && own_->has(key); }
   [[nodiscard]] std::string string(std::string_view key, const std::string& absent) const {
     return own_ == nullptr ? absent : own_->string(key, absent);
@@ -164,10 +172,6 @@ class PipelineReader {
       refuse("topic", "\"" + pipeline.topic + "\" is the name of dead letters: choose another");
     } else if (!is_kafka_name(pipeline.topic)) {
       refuse("topic", "\"" + pipeline.topic + "\" is no topic: letters, digits, '.', '_' and '-'");
-    }
-    if (!is_table_name(pipeline.table) && !is_pipeline_name(pipeline.table)) {
-      refuse(has("collection") ? "collection" : "table",
-             "\"" + pipeline.table + "\" is no table: letters, digits and _");
     }
     // The embedded stream names a file by it.
     if (pipeline.is_embedded() ? !is_pipeline_name(pipeline.group)
@@ -230,13 +234,23 @@ class PipelineReader {
     }
     const auto uri = pipeline.is_mongodb() ? check_mongodb_uri(pipeline.store)
                                            : check_postgresql_uri(pipeline.store);
-    if (!uri) {
-      refuse("store", uri.error().message());
-    } else if (pipeline.is_postgresql()) {
-      const auto target = PostgresqlTarget::of(pipeline.store, "", "", pipeline.table);
-      if (!target) refuse("table", target.error().message());
-    }
+    if (!uri) refuse("store", uri.error().message());
     return uri.has_value();
+  }
+
+  // What the store would say of the table when it is opened, and of the schema.
+  void check_table(const PipelineConfig& pipeline) const {
+    const auto told = [&](std::string_view key, const auto& result) {
+      if (!result) refuse(key, result.error().message());
+    };
+    if (pipeline.is_sqlite()) {
+      told(table_key(), SqliteLayout::of(pipeline.table, pipeline.schema));
+    } else if (pipeline.is_postgresql()) {
+      told(table_key(), PostgresqlTarget::of(pipeline.store, "", "", pipeline.table));
+      told("schema", PostgresqlLayout::of(pipeline.schema, pipeline.table));
+    } else if (!is_table_name(pipeline.table) && !is_pipeline_name(pipeline.table)) {
+      refuse(table_key(), "\"" + pipeline.table + "\" is no collection: letters, digits, - and _");
+    }
   }
 
   void read_store_login(const Logins& logins, PipelineConfig& pipeline) const {

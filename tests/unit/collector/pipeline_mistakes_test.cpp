@@ -123,14 +123,55 @@ TEST_CASE("a mistake in a pipeline is told with its line and the way out") {
       {"schema = \"telemetry\"\nstore = \"postgres\"", "is no store: write \"sqlite:\""},
       {"schema = \"telemetry\"\nstore = \"postgresql://db\"", "names no database"},
       {"schema = \"telemetry\"\nstore = \"mongodb://db\"", "database"},
-      {"schema = \"telemetry\"\ntable = \"public.air\"", "is no table: letters, digits and _"},
+      {"schema = \"telemetry\"\ntable = \"public.air\"",
+       "table \"public.air\": a name is one letter or _"},
       {"schema = \"telemetry\"\ncollection = \"a b\"",
-       "pipeline.air.collection: \"a b\" is no table"},
+       "pipeline.air.collection: table \"a b\": a name is"},
       {"schema = \"telemetry\"\ncollection = \"a\"\ntable = \"b\"",
        "table: means the same as collection: leave one of them out"},
       {"schema = \"telemetry\"\nkey = [\"a\"]", "pipeline.air.key is not a setting"},
   }));
   says(ConfigSources{.file = "[[pipeline]]\nname = \"air\"\n" + members + "\n"}.mistakes(), words);
+}
+
+TEST_CASE("what a store can't hold is told before it is opened") {
+  const auto [members, words] = GENERATE(table<std::string, std::string>({
+      {"table = \"a-b\"", "table: table \"a-b\": a name is one letter or _"},
+      {"table = \"sqlite_x\"", "begins neither with sqlite_"},
+      {"store = \"mongodb://db/x\"\ncollection = \"a b\"", "collection: \"a b\" is no collection"},
+      {"store = \"postgresql://db/x\"\ntable = \"public.air\"",
+       "table: table \"public.air\": a name"},
+      {"store = \"postgresql://db/x\"\ntable = \"" + std::string(60, 'a') + "\"",
+       "a name has 1 to"},
+  }));
+  says(ConfigSources{.file = kPipeline + members + "\n", .schema = kSchema}.mistakes(), words);
+}
+
+TEST_CASE("a key that PostgreSQL has no column for is told") {
+  const std::string name(70, 'k');
+  const auto schema = changed(R"({"required": [")" + name + R"(", "at"], "properties": {")" + name +
+                              R"(": {"type": "string"}}, "x-tributary": {"key": [")" + name +
+                              R"("], "series": null}})");
+  ConfigSources sources{.file = kPipeline, .schema = schema};
+  REQUIRE(sources.read());
+  sources.file += "store = \"postgresql://db/x\"\n";
+  says(sources.mistakes(), "pipeline.air.schema: schema air: PostgreSQL can have no column named");
+}
+
+TEST_CASE("a table's name is the pipeline's, in SQL without hyphens") {
+  const auto table_of = [](const std::string& store) {
+    return ConfigSources{
+        .file =
+            "[[pipeline]]\nname = \"air-quality\"\nschema = \"telemetry\"\nstore = "
+            "\"" +
+            store + "\"\n"}
+        .good()
+        .pipelines.at(0)
+        .table;
+  };
+  REQUIRE(table_of("sqlite:") == "air_quality");
+  REQUIRE(table_of("postgresql://db/x") == "air_quality");
+  REQUIRE(table_of("mongodb://db/x") == "air-quality");
 }
 
 TEST_CASE("a pipeline without a usable name is told so, and nothing else of it") {
