@@ -383,7 +383,7 @@ std::optional<Timestamp> PostgresqlTime::timestamp() const {
   constexpr std::int64_t kFirstSecond = -62'135'596'800;
   constexpr std::int64_t kLastSecond = 253'402'300'799;
   if (nanoseconds < 0 || below != time.nanoseconds || seconds < kFirstSecond ||
-      seconds > kLastSecond || Timestamp::parse(time.text()) != time) {
+      seconds > kLastSecond || Timestamp::parse(time.text()) != time || of(time) != *this) {
     return std::nullopt;
   }
   return time;

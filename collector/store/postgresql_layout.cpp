@@ -95,6 +95,7 @@ SELECT json_build_object(
   'columns', (
     SELECT json_agg(json_build_object(
       'name', a.attname, 'type', format_type(a.atttypid, NULL), 'limited', a.atttypmod <> -1,
+      'nullable', NOT a.attnotnull,
       'demanded', a.attnotnull AND NOT a.atthasdef AND a.attidentity = '',
       'generated', a.attgenerated <> '' OR a.attidentity = 'a',
       'collation', quote_ident(n.nspname) || '.' || quote_ident(l.collname),
@@ -362,6 +363,11 @@ PostgresqlAnswer<PostgresqlLayout::Found> PostgresqlLayout::inspect(
     if (there->at("deterministic") == false) {
       return refuse("has a collation in the column " + quoted_name(column.name) +
                     " by which different texts are equal: change it, or name another table");
+    }
+    const bool ordered = std::ranges::find(order_, column.name) != order_.end();
+    if (ordered && there->at("nullable") == true) {
+      return refuse("allows NULL in the column " + quoted_name(column.name) + ": run ALTER TABLE " +
+                    quoted_table_ + " ALTER COLUMN " + quoted_name(column.name) + " SET NOT NULL");
     }
     if (is_text(column.kind)) found.collations[i] = there->at("collation").get<std::string>();
     // It goes as text.

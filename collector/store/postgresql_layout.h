@@ -59,9 +59,10 @@ std::string_view type_of(PostgresqlColumn::Kind kind);
 //     known
 //
 // so that SELECT * shows what was posted. The columns of the key, the time and the series are NOT
-// NULL. A table that exists may have more columns, if they may be NULL or have a default, and may
-// have integer or smallint for bigint, real or numeric for double precision, varchar for text, json
-// for jsonb: what doesn't fit is refused by the server, row by row.
+// NULL (the series may be NULL in a table of others). A table that exists may have more columns, if
+// they may be NULL or have a default, and may have integer or smallint for bigint, real or numeric
+// for double precision, varchar for text, json for jsonb: what doesn't fit is refused by the
+// server, row by row.
 //
 // Indexes; where the key has the time, it stands there with its nanoseconds:
 //

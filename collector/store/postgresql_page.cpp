@@ -22,10 +22,9 @@ Result<Page> read_page(const PostgresqlRead& read, const Query& query, const Pos
   const auto select =
       "SELECT " + read.layout().select_list("") + " FROM " + read.layout().table() + " t";
   PageBuilder builder(query);
-  std::size_t asked = kRowsFirst;
+  // With one to spare an answer says that it is the last.
+  auto asked = std::min(kRowsFirst, builder.limit() + 1);
   for (std::size_t taken = 0;;) {
-    // With one to spare an answer says that it is the last.
-    asked = std::min(asked, builder.limit() + 1 - taken);
     PostgresqlConditions conditions;
     plan.append_filters(conditions);
     plan.append_range(range, after, conditions);
@@ -49,10 +48,17 @@ Result<Page> read_page(const PostgresqlRead& read, const Query& query, const Pos
       builder.add(std::move(text), std::move(*place));
       ++taken;
     }
-    if (static_cast<std::size_t>(rows.size()) < asked || !last) return std::move(builder).last();
+    if (static_cast<std::size_t>(rows.size()) < asked) return std::move(builder).last();
+    if (!last) {  // of others, all of them
+      if (asked > kRowsMax)
+        return fail(errc::unavailable, "too many rows of the table are no events");
+      asked *= 2;
+      continue;
+    }
     (query.descending ? range.upper : range.lower) = *last;
     const auto each = std::max<std::size_t>(bytes / asked, 1);
-    asked = std::clamp(kBytesWanted / each, kRowsMin, kRowsMax);
+    asked =
+        std::min(std::clamp(kBytesWanted / each, kRowsMin, kRowsMax), builder.limit() + 1 - taken);
   }
 }
 

@@ -1,7 +1,6 @@
 #include "collector/store/postgresql_plan.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "collector/store/filter.h"
 #include "shared/event/json.h"
@@ -94,10 +93,16 @@ void PostgresqlPlan::append_filters(PostgresqlConditions& to) const {
 
 void PostgresqlPlan::append_range(const PlaceRange& range, const std::optional<json>& after,
                                   PostgresqlConditions& to) const {
-  constexpr auto kBelow = std::numeric_limits<std::int64_t>::min();
-  constexpr auto kAbove = std::numeric_limits<std::int64_t>::max();
-  if (range.lower.time.seconds != kBelow) append_place(range.lower, false, after, to);
-  if (range.upper.time.seconds != kAbove) append_place(range.upper, true, after, to);
+  // Rows of others may have times that no event has.
+  constexpr std::int64_t kFirstSecond = -62'135'596'800;
+  constexpr std::int64_t kBehindLastSecond = 253'402'300'800;
+  auto [lower, upper] = range;
+  if (lower.time.seconds < kFirstSecond) lower = {.time = {.seconds = kFirstSecond}, .key = {}};
+  if (upper.time.seconds > kBehindLastSecond) {
+    upper = {.time = {.seconds = kBehindLastSecond}, .key = {}};
+  }
+  append_place(lower, false, after, to);
+  append_place(upper, true, after, to);
 }
 
 void PostgresqlPlan::append_place(const Keyset& place, bool upper, const std::optional<json>& after,

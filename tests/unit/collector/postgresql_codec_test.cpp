@@ -130,7 +130,8 @@ TEST_CASE("a time in two columns is in the order of time, leap seconds too") {
     REQUIRE((!before || *before < time));
     before = time;
   }
-  for (const PostgresqlTime none : {PostgresqlTime{.microseconds = 0, .nanoseconds = -1},
+  for (const PostgresqlTime none : {PostgresqlTime{.microseconds = 0, .nanoseconds = 1'000},
+                                    PostgresqlTime{.microseconds = 0, .nanoseconds = -1},
                                     PostgresqlTime{.microseconds = 1LL << 60U},
                                     PostgresqlTime{.microseconds = -(1LL << 60U)}}) {
     REQUIRE_FALSE(none.timestamp().has_value());
