@@ -228,7 +228,7 @@ PostgresqlAnswer<PostgresqlConnection> PostgresqlConnection::open(const Postgres
 bool PostgresqlConnection::usable() const { return connection_ != nullptr; }
 
 PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::execute(const std::string& sql) {
-  return copy(sql, {});
+  return copy(sql, [] { return std::string_view(); });
 }
 
 PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::query(
@@ -242,19 +242,18 @@ PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::query(
                         values.data(), nullptr, nullptr, kBinary) == 0) {
     return std::unexpected(broken());
   }
-  return last_answer({});
+  return last_answer([] { return std::string_view(); });
 }
 
-PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::copy(
-    const std::string& sql, std::span<const std::string_view> parts) {
+PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::copy(const std::string& sql,
+                                                            const NextPart& next) {
   if (!usable() || PQsendQuery(connection_.get(), sql.c_str()) == 0) {
     return std::unexpected(broken());
   }
-  return last_answer(parts);
+  return last_answer(next);
 }
 
-PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::last_answer(
-    std::span<const std::string_view> parts) {
+PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::last_answer(const NextPart& next) {
   TRIBUTARY_TRY(flush());
   PostgresqlRows last(nullptr);
   std::unique_ptr<PostgresqlFailure> failure;
@@ -264,9 +263,7 @@ PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::last_answer(
     last = PostgresqlRows(result);
     const auto status = PQresultStatus(result);
     if (status == PGRES_COPY_IN) {
-      for (const auto part : parts) TRIBUTARY_TRY(send_copy(part));
-      if (PQputCopyEnd(connection_.get(), nullptr) < 0) return std::unexpected(broken());
-      TRIBUTARY_TRY(flush());
+      TRIBUTARY_TRY(send_copy(next));
     } else if (status == PGRES_FATAL_ERROR && !failure) {
       failure = std::make_unique<PostgresqlFailure>(failure_of(result));
     }
@@ -278,18 +275,15 @@ PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::last_answer(
   return last;
 }
 
-// In parts, so that neither libpq nor this keeps a second copy of all of it.
-PostgresqlAnswer<void> PostgresqlConnection::send_copy(std::string_view data) {
-  constexpr std::size_t kPartSize = 64U << 10;
-  while (!data.empty()) {
-    const auto part = data.substr(0, kPartSize);
+PostgresqlAnswer<void> PostgresqlConnection::send_copy(const NextPart& next) {
+  for (auto part = next(); !part.empty(); part = next()) {
     if (PQputCopyData(connection_.get(), part.data(), static_cast<int>(part.size())) < 0) {
       return std::unexpected(broken());
     }
     TRIBUTARY_TRY(flush());
-    data.remove_prefix(part.size());
   }
-  return {};
+  if (PQputCopyEnd(connection_.get(), nullptr) < 0) return std::unexpected(broken());
+  return flush();
 }
 
 // nullptr behind the last one.

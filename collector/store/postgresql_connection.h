@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -67,6 +68,8 @@ class PostgresqlRows {
 // connection is cut off, and what was asked for may be done or not. One thread at a time.
 class PostgresqlConnection {
  public:
+  // The next bytes, which hold until it is asked again; none: that was all.
+  using NextPart = std::function<std::string_view()>;
   using Deadline = std::chrono::steady_clock::time_point;
 
   // Connects, and takes what the options leave (`connect_timeout` of the target, for each address).
@@ -82,11 +85,10 @@ class PostgresqlConnection {
   // One statement with parameters $1, $2 … in text form.
   PostgresqlAnswer<PostgresqlRows> query(const std::string& sql,
                                          std::span<const std::string> parameters);
-  // Several statements, of which one is COPY … FROM STDIN, which gets the bytes of these parts. The
-  // answer is of the last one. A statement that fails ends them all, and leaves an open transaction
-  // to be rolled back.
-  PostgresqlAnswer<PostgresqlRows> copy(const std::string& sql,
-                                        std::span<const std::string_view> parts);
+  // Several statements, of which one is COPY … FROM STDIN: the server works on the first parts
+  // while `next` makes the others. The answer is of the last statement. One that fails ends them
+  // all, and leaves an open transaction to be rolled back; `next` is asked to its end all the same.
+  PostgresqlAnswer<PostgresqlRows> copy(const std::string& sql, const NextPart& next);
 
  private:
   struct Finish {
@@ -94,8 +96,8 @@ class PostgresqlConnection {
   };
 
   explicit PostgresqlConnection(pg_conn* connection) : connection_(connection) {}
-  PostgresqlAnswer<PostgresqlRows> last_answer(std::span<const std::string_view> parts);
-  PostgresqlAnswer<void> send_copy(std::string_view data);
+  PostgresqlAnswer<PostgresqlRows> last_answer(const NextPart& next);
+  PostgresqlAnswer<void> send_copy(const NextPart& next);
   PostgresqlAnswer<pg_result*> next_result();
   PostgresqlAnswer<void> flush();
   PostgresqlAnswer<void> wait(bool to_write);

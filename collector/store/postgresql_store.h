@@ -19,13 +19,16 @@ struct PostgresqlStoreOptions {
 };
 
 // A store that is one table of PostgreSQL 14 or newer; its columns and indexes:
-// postgresql_layout.h. One connection writes, a few read, each made when it is first needed and
-// again, with backoff, when it broke. Opening never waits for a server: while it is away write()
-// gives `retry`, query() errc::unavailable, and health() says so.
+// postgresql_layout.h. One connection writes, a few read, each made when it is needed, and again
+// when it broke. It needs sessions of its own: a pooler that gives another one to each transaction
+// won't do. Opening never waits for a server: while it is away write() gives `retry`, query()
+// errc::unavailable, and health() says so; it looks by itself when nobody asks.
 //
 // A write() is one transaction: binary COPY into a temporary table, then INSERT … ON CONFLICT DO
-// NOTHING, with synchronous_commit at least `on`. A row that the server refuses is looked for by
-// halving the batch, costs that row alone, and its outcome has the SQLSTATE.
+// NOTHING, with synchronous_commit at least `on`; what was there before is compared by its hash. A
+// row that the server refuses is looked for by halving the batch, each part a transaction, costs
+// that row alone, and its outcome has the SQLSTATE. No text of PostgreSQL can hold a NUL: an event
+// with one is rejected.
 //
 // errc::invalid_argument: the URI is none, has no database, or the table no name. What is wrong
 // with an existing table (a column of another type, no unique index on the key) is told by health()

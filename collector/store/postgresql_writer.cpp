@@ -1,7 +1,6 @@
 #include "collector/store/postgresql_writer.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -18,6 +17,8 @@ using Verdict = Outcome::Verdict;
 
 // The server ends what it does before this side gives up on it.
 constexpr auto kGrace = 1s;
+constexpr std::size_t kPartSize =
+    32U << 10;  // of rows, between one look at the connection and the next
 constexpr auto kIdleInTransaction = 60s;  // of a transaction whose other end went away
 
 // Of a row of PostgresqlLayout::known_sql() and unhashed_sql().
@@ -33,9 +34,16 @@ std::size_t ordinal_of(const PostgresqlRows& rows, int row) {
 // One batch on its way. Its rows are in the order of their keys, so that two collectors that write
 // the same keys take their locks in one order, and none waits for the other in a circle.
 struct PostgresqlWriter::Batch {
+  explicit Batch(std::span<const Event> of) : events(of), outcomes(of.size()), sorted(of.size()) {
+    std::iota(sorted.begin(), sorted.end(), 0);
+    std::ranges::sort(sorted, {}, [of](std::size_t i) -> const std::string& { return of[i].key; });
+  }
+
   std::span<const Event> events;
-  std::vector<Outcome> outcomes{};
-  std::vector<std::size_t> order{};  // of the events that have a row
+  std::vector<Outcome> outcomes;
+  std::vector<std::size_t> sorted;   // all
+  std::vector<std::size_t> order{};  // those that have a row, so far
+  std::size_t refused = 0;           // those that can't have one
   std::vector<std::size_t> ends{};   // where in rows_ each one's row ends
   // What the transaction at work found to be there, by event; the last word counts.
   std::vector<std::pair<std::size_t, Outcome>> judged{};
@@ -50,11 +58,9 @@ PostgresqlWriter::PostgresqlWriter(const PostgresqlTarget& target, const Postgre
       write_sql_("BEGIN; " + layout_.copy_sql() + "; " + layout_.insert_sql()) {}
 
 PostgresqlWriter::Written PostgresqlWriter::write(std::span<const Event> events) {
-  Batch batch{.events = events};
-  batch.outcomes.resize(events.size());
+  Batch batch(events);
   std::string problem;
   if (const auto ready = prepare()) {
-    encode(batch);
     problem = write_all(batch);
   } else {
     problem = target_.text("prepare to write", ready.error());
@@ -107,29 +113,32 @@ PostgresqlAnswer<void> PostgresqlWriter::connect() {
   return {};
 }
 
-void PostgresqlWriter::encode(Batch& batch) {
-  const auto& events = batch.events;
-  std::vector<std::size_t> order(events.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::sort(order, {}, [&](std::size_t i) -> const std::string& { return events[i].key; });
-  rows_.clear();
-  for (const auto i : order) {
-    if (auto problem = codec_.encode(events[i], static_cast<std::int32_t>(i), rows_)) {
+// Makes the next rows of a batch; none: all have been made.
+std::string_view PostgresqlWriter::encode_part(Batch& batch) {
+  const auto begin = rows_.size();
+  while (batch.order.size() + batch.refused < batch.sorted.size() &&
+         rows_.size() - begin < kPartSize) {
+    const auto i = batch.sorted[batch.order.size() + batch.refused];
+    if (auto problem = codec_.encode(batch.events[i], static_cast<std::int32_t>(i), rows_)) {
       batch.outcomes[i] = {.verdict = Verdict::rejected, .detail = std::move(*problem)};
-      continue;
+      ++batch.refused;
+    } else {
+      batch.order.push_back(i);
+      batch.ends.push_back(rows_.size());
     }
-    batch.order.push_back(i);
-    batch.ends.push_back(rows_.size());
   }
+  return std::string_view(rows_).substr(begin);
 }
 
 // Why it ended early; empty when all events have come to their end. A range that has a bad row is
 // halved until that row is alone.
 std::string PostgresqlWriter::write_all(Batch& batch) {
   std::vector<Range> ranges;
-  if (!batch.order.empty()) ranges.push_back({.begin = 0, .end = batch.order.size()});
+  if (!batch.sorted.empty()) ranges.push_back({.begin = 0, .end = batch.sorted.size()});
+  rows_.clear();
+  bool looked = false;
   while (!ranges.empty()) {
-    const auto range = ranges.back();
+    auto range = ranges.back();
     ranges.pop_back();
     begin_step();
     const auto written = write_range(batch, range);
@@ -139,6 +148,17 @@ std::string PostgresqlWriter::write_all(Batch& batch) {
       if (is_of_the_table(why.state)) connection_.reset();  // it is looked at again
       return target_.text("write events", why);
     }
+    if (!std::exchange(looked, true)) {
+      // Perhaps it is the table that has changed, and would refuse them all.
+      begin_step();
+      const auto found = layout_.inspect(*connection_);
+      if (!found || !found->problem.empty()) {
+        connection_.reset();
+        return target_.text("write events",
+                            found ? PostgresqlFailure{.state = {}, .message = found->problem} : found.error());
+      }
+    }
+    if (range.begin == range.end) return target_.text("write events", why);  // of no row
     if (range.end - range.begin == 1) {
       batch.outcomes[batch.order[range.begin]] = {.verdict = Verdict::rejected,
                                                   .detail = target_.text("store the event", why)};
@@ -152,11 +172,11 @@ std::string PostgresqlWriter::write_all(Batch& batch) {
 }
 
 // One transaction. What it finds out holds when it is over: before that nothing is durable.
-PostgresqlAnswer<void> PostgresqlWriter::write_range(Batch& batch, Range range) {
-  const auto size = range.end - range.begin;
+PostgresqlAnswer<void> PostgresqlWriter::write_range(Batch& batch, Range& range) {
   batch.judged.clear();
   auto done = [&]() -> PostgresqlAnswer<void> {
     TRIBUTARY_ASSIGN(const auto inserted, insert(batch, range));
+    const auto size = range.end - range.begin;
     if (inserted < size) TRIBUTARY_TRY(judge_known(batch, size - inserted));
     begin_step();
     TRIBUTARY_TRY(connection_->execute("COMMIT"));
@@ -174,14 +194,33 @@ PostgresqlAnswer<void> PostgresqlWriter::write_range(Batch& batch, Range range) 
   return {};
 }
 
-// Opens a transaction. How many were not there before.
-PostgresqlAnswer<std::uint64_t> PostgresqlWriter::insert(const Batch& batch, Range range) {
-  const auto from = range.begin == 0 ? 0 : batch.ends[range.begin - 1];
-  const std::array parts{PostgresqlCodec::begin_of_rows(),
-                         std::string_view(rows_).substr(from, batch.ends[range.end - 1] - from),
-                         PostgresqlCodec::end_of_rows()};
-  TRIBUTARY_ASSIGN(const auto inserted, connection_->copy(write_sql_, parts));
-  return inserted.changed();
+// Opens a transaction. How many were not there before. The first time the rows are made here, and
+// the range ends where they do.
+PostgresqlAnswer<std::uint64_t> PostgresqlWriter::insert(Batch& batch, Range& range) {
+  enum class Next { begin, rows, end, nothing };
+  auto next = Next::begin;
+  const bool made = !batch.ends.empty();
+  auto inserted = connection_->copy(write_sql_, [&]() -> std::string_view {
+    if (next == Next::begin) {
+      next = Next::rows;
+      return PostgresqlCodec::begin_of_rows();
+    }
+    if (next == Next::rows && !made) {
+      if (const auto part = encode_part(batch); !part.empty()) return part;
+      next = Next::end;
+    }
+    if (next == Next::rows) {
+      next = Next::end;
+      const auto from = range.begin == 0 ? 0 : batch.ends[range.begin - 1];
+      return std::string_view(rows_).substr(from, batch.ends[range.end - 1] - from);
+    }
+    if (next == Next::nothing) return {};
+    next = Next::nothing;
+    return PostgresqlCodec::end_of_rows();
+  });
+  range.end = std::min(range.end, batch.order.size());
+  if (!inserted) return std::unexpected(std::move(inserted).error());
+  return inserted->changed();
 }
 
 // The table has so many of them.

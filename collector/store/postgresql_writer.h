@@ -39,10 +39,10 @@ class PostgresqlWriter {
 
   PostgresqlAnswer<void> prepare();
   PostgresqlAnswer<void> connect();
-  void encode(Batch& batch);
+  std::string_view encode_part(Batch& batch);
   std::string write_all(Batch& batch);
-  PostgresqlAnswer<void> write_range(Batch& batch, Range range);
-  PostgresqlAnswer<std::uint64_t> insert(const Batch& batch, Range range);
+  PostgresqlAnswer<void> write_range(Batch& batch, Range& range);
+  PostgresqlAnswer<std::uint64_t> insert(Batch& batch, Range& range);
   PostgresqlAnswer<void> judge_known(Batch& batch, std::uint64_t known);
   PostgresqlAnswer<void> judge_unhashed(Batch& batch);
   void begin_step();

@@ -147,6 +147,19 @@ TEST_CASE_METHOD(Fixture, "a unique index that goes away stops the writing, unti
   REQUIRE(verdicts(store->write(more)) == std::vector{duplicate, duplicate, duplicate, stored});
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "a table that comes to demand more stops the writing, and rejects nothing") {
+  require_stored();
+  database.run("ALTER TABLE events ADD COLUMN tenant integer NOT NULL DEFAULT 7");
+  database.run("ALTER TABLE events ALTER COLUMN tenant DROP DEFAULT");
+  const auto more = clicks(schema, 5);
+  REQUIRE(verdicts(store->write(more)) == std::vector(5, retry));
+  REQUIRE_THAT(problem(), Catch::Contains("demands a value in the column \"tenant\""));
+  database.run("ALTER TABLE events ALTER COLUMN tenant DROP NOT NULL");
+  REQUIRE(verdicts(store->write(more)) ==
+          std::vector{duplicate, duplicate, duplicate, stored, stored});
+}
+
 TEST_CASE_METHOD(Fixture, "a table that is dropped is made again") {
   require_stored();
   database.run("DROP TABLE events");
