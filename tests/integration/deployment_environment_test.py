@@ -16,9 +16,9 @@ def click(number):
     return CLICK | {"event_id": str(uuid.UUID(int=number)), "event_time": f"2026-01-13T10:20:{number % 60:02}Z"}
 
 
-def start_collector(site, variables, dotenv=""):
-    """A collector whose configuration says nothing of Kafka and databases."""
-    collector = site.collector(**{"mqtt.url": ""})
+def start_collector(site, variables, dotenv="", **settings):
+    """A collector whose configuration says nothing of Kafka and databases but this."""
+    collector = site.collector(**{"mqtt.url": ""} | settings)
     collector.environment |= variables
     (collector.place / ".env").write_text(dotenv)
     return collector.start_and_wait()
@@ -26,7 +26,7 @@ def start_collector(site, variables, dotenv=""):
 
 @pytest.fixture
 def kafka(site):
-    return site.keep(Kafka(site.place, own=True, protocols=["SASL_PLAINTEXT"])).start()
+    return site.keep(Kafka(site.place, own=True, protocols=["SASL_PLAINTEXT", "SASL_SSL"])).start()
 
 
 def committed(kafka, group, topic):
@@ -40,11 +40,13 @@ def committed(kafka, group, topic):
         consumer.close()
 
 
-def test_variables_in_dotenv_and_environment_send_the_clickstream_through_a_kafka_with_sasl(site, kafka):
+@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
+def test_variables_in_dotenv_and_environment_send_the_clickstream_through_a_kafka_with_sasl(site, kafka, protocol):
     collector = start_collector(
         site, {"KAFKA_TOPIC": "clicks"},
-        f"KAFKA_BOOTSTRAP_SERVERS={kafka.address_of('SASL_PLAINTEXT')}\nKAFKA_SASL_USER={Kafka.USER}\n"
-        f"KAFKA_SASL_PASS='{Kafka.PASSWORD}'\nKAFKA_TOPIC=another\nKAFKA_GROUP_ID=Web.Ingestors\nTZ=UTC\n")
+        f"KAFKA_BOOTSTRAP_SERVERS={kafka.address_of(protocol)}\nKAFKA_SASL_USER={Kafka.USER}\n"
+        f"KAFKA_SASL_PASS='{Kafka.PASSWORD}'\nKAFKA_TOPIC=another\nKAFKA_GROUP_ID=Web.Ingestors\nTZ=UTC\n",
+        **({"kafka.tls.ca": kafka.ca} if protocol == "SASL_SSL" else {}))
     collector.wait_until_subscribed(60)
     assert collector.ingest(CLICK, "clickstream").status == 202
     assert collector.ingest(CLICK, "clickstream").status == 202
