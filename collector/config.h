@@ -18,18 +18,32 @@
 
 namespace tributary::collector {
 
+struct Login {
+  std::string user;  // empty: the URI says who, or nobody needs to
+  std::string password;
+};
+
 struct PipelineConfig {
   std::string name;
   Schema schema;
   std::string stream = "embedded:";  // or "kafka://host:port,host:port"
+  KafkaOptions kafka{};              // of the stream, if it is there
   std::string topic;
   std::string group;
-  // "sqlite:" is <data>/<name>.db, "sqlite:/path/file.db" that file; or "mongodb://…/database"
+  // "sqlite:" is <data>/<name>.db, "sqlite:/path/file.db" that file; or "mongodb://…/database", or
+  // "postgresql://…/database"
   std::string store = "sqlite:";
+  Login store_login{};
   std::string table;  // or collection
 
   [[nodiscard]] bool is_embedded() const { return stream == "embedded:"; }
   [[nodiscard]] bool is_sqlite() const { return store.starts_with("sqlite:"); }
+  [[nodiscard]] bool is_mongodb() const {
+    return store.starts_with("mongodb:") || store.starts_with("mongodb+srv:");
+  }
+  [[nodiscard]] bool is_postgresql() const {
+    return store.starts_with("postgresql:") || store.starts_with("postgres:");
+  }
 };
 
 struct Config {
@@ -58,19 +72,14 @@ struct Config {
     std::uint64_t dead_letters_size_max = 256U << 20;
   } embedded;
 
-  KafkaOptions kafka;  // `brokers` is empty here: each pipeline's stream names its own
-  struct Mongodb {
-    std::string user;
-    std::string password;
-  } mongodb;
-
   std::vector<PipelineConfig> pipelines;  // the first is the default one
+  std::vector<std::string> notes;         // what the operator should know, each a sentence
 };
 
 // The file of a pipeline whose store is SQLite.
 std::filesystem::path sqlite_file(const Config& config, const PipelineConfig& pipeline);
 
-// "stream embedded: topic …, store mongodb://…, table …", without passwords.
+// "stream embedded: topic …, store mongodb://…, collection …", without passwords.
 std::string describe(const PipelineConfig& pipeline);
 
 // errc::invalid_argument with every mistake, one a line.

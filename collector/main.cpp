@@ -60,6 +60,9 @@ int run(Config config, const CommandLine& command_line) {
   allow_open_files();
   start_logging(log_format_for(command_line.log_format), LogLevel::info);
   const auto signals = block_signals();
+  for (const auto& note : config.notes) log_warning(kComponent, note);
+  for (const auto& pipeline : config.pipelines)
+    log_info(kComponent, describe(pipeline), {{"pipeline", pipeline.name}});
   const SystemClock clock;
   const auto data = config.data.string();
   const auto broker = config.mqtt.options.url;
@@ -85,7 +88,8 @@ int run(Config config, const CommandLine& command_line) {
 }
 
 int check(const Config& config) {
-  std::printf("the configuration is good: %zu pipelines", config.pipelines.size());
+  std::printf("the configuration is good: %zu pipeline%s", config.pipelines.size(),
+              config.pipelines.size() == 1 ? "" : "s");
   for (const auto& pipeline : config.pipelines) {
     std::printf("\n  %s: %s", pipeline.name.c_str(), describe(pipeline).c_str());
   }
@@ -93,6 +97,7 @@ int check(const Config& config) {
     std::printf("\n  events of %s come from %s, too", rule.pipeline.c_str(), rule.filter.c_str());
   }
   std::printf("\n  data in %s\n", config.data.c_str());
+  for (const auto& note : config.notes) std::printf("note: %s\n", note.c_str());
   return kExitOk;
 }
 

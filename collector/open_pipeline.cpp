@@ -1,6 +1,7 @@
 #include "collector/open_pipeline.h"
 
 #include "collector/store/mongodb_store.h"
+#include "collector/store/postgresql_store.h"
 #include "collector/store/sqlite_store.h"
 #include "collector/stream/embedded_stream.h"
 #include "collector/stream/kafka_stream.h"
@@ -8,11 +9,10 @@
 namespace tributary::collector {
 namespace {
 
-Result<std::unique_ptr<Stream>> open_kafka(const Config& config, const PipelineConfig& pipeline,
+Result<std::unique_ptr<Stream>> open_kafka(const PipelineConfig& pipeline,
                                            KafkaStreamOptions options,
                                            const Surroundings& surroundings) {
-  options.cluster = config.kafka;
-  TRIBUTARY_ASSIGN(options.cluster.brokers, parse_kafka_url(pipeline.stream));
+  options.cluster = pipeline.kafka;
   return open_kafka_stream(std::move(options), surroundings.clock, surroundings.metrics);
 }
 
@@ -29,7 +29,7 @@ Result<std::unique_ptr<Stream>> open_stream(const Config& config, const Pipeline
                                  .dead_letters_size_max = config.embedded.dead_letters_size_max});
   }
   return open_kafka(
-      config, pipeline,
+      pipeline,
       {.cluster = {}, .pipeline = pipeline.name, .topic = pipeline.topic, .group = pipeline.group},
       surroundings);
 }
@@ -39,9 +39,16 @@ Result<std::unique_ptr<Store>> open_store(const Config& config, const PipelineCo
     return open_sqlite_store({.file = sqlite_file(config, pipeline), .table = pipeline.table},
                              pipeline.schema);
   }
+  if (pipeline.is_postgresql()) {
+    return open_postgresql_store({.uri = pipeline.store,
+                                  .user = pipeline.store_login.user,
+                                  .password = pipeline.store_login.password,
+                                  .table = pipeline.table},
+                                 pipeline.schema);
+  }
   return open_mongodb_store({.uri = pipeline.store,
-                             .user = config.mongodb.user,
-                             .password = config.mongodb.password,
+                             .user = pipeline.store_login.user,
+                             .password = pipeline.store_login.password,
                              .collection = pipeline.table},
                             pipeline.schema);
 }
@@ -56,7 +63,7 @@ Result<std::unique_ptr<Stream>> open_unrouted_stream(const Config& config,
                                  .group = kUnroutedGroup,
                                  .dead_letters_size_max = config.embedded.dead_letters_size_max});
   }
-  return open_kafka(config, first,
+  return open_kafka(first,
                     {.cluster = {},
                      .pipeline = kUnroutedTopic,
                      .topic = kUnroutedTopic,

@@ -14,8 +14,10 @@ namespace tributary::collector {
 // Stands, as the name of a parameter, for one parameter for each scalar top-level field of the
 // pipeline's schema; `{field}` in its description is the field's name.
 inline constexpr std::string_view kFieldParameter = "{field}";
-// Stands, as a JSON Schema, for that of one event as it is stored.
-inline constexpr std::string_view kEventSchema = R"({"$ref":"#/components/schemas/{pipeline}"})";
+// Stands, as a JSON Schema, for that of one event as it is stored. (No pipeline has a dot in its
+// name.)
+inline constexpr std::string_view kEventSchema =
+    R"({"$ref":"#/components/schemas/{pipeline}.stored"})";
 
 inline constexpr std::string_view kWrongCursor =
     "is not what an answer gave as next: give it as it was";

@@ -34,6 +34,21 @@ Json of_schema(const Schema& schema) {
   return json;
 }
 
+// The same of an event that comes back: it may have one member more, with meta=true.
+Json of_stored(const Schema& schema) {
+  auto json = of_schema(schema);
+  json.erase("x-tributary");
+  json.erase("propertyNames");
+  if (json.contains("maxProperties")) {
+    json["maxProperties"] = json["maxProperties"].get<std::int64_t>() + 1;
+  }
+  json["properties"]["_tributary"] = {
+      {"type", "object"},
+      {"description",
+       "With meta=true: where the event came from, when it was received, its hash."}};
+  return json;
+}
+
 std::string_view type_name(SchemaField::Type type) {
   switch (type) {
     case SchemaField::Type::integer:
@@ -205,7 +220,10 @@ Json problem_schema() {
 Json components(std::span<Pipeline* const> pipelines, bool tokens) {
   Json json;
   for (const auto* pipeline : pipelines) {
-    json["schemas"][pipeline->config.name] = of_schema(pipeline->config.schema);
+    const auto& name = pipeline->config.name;
+    const auto& schema = pipeline->config.schema;
+    json["schemas"][name] = of_schema(schema);
+    json["schemas"][name + ".stored"] = of_stored(schema);
   }
   json["schemas"]["Problem"] = problem_schema();
   const auto add = [&json](const Common& common) {

@@ -1,5 +1,6 @@
 #include "shared/config/access.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -44,14 +45,32 @@ std::string read_secret(const Settings& table, const std::string& key) {
 
 std::string read_password(const Settings& table) { return read_secret(table, "password"); }
 
+namespace {
+
+// "…password=…" as "…password=***": of a query, and of what was meant for no URL at all.
+std::string without_passwords(std::string text) {
+  constexpr std::string_view kName = "password=";
+  for (auto at = text.find(kName); at != std::string::npos; at = text.find(kName, at)) {
+    at += kName.size();
+    const auto end = std::min(text.find_first_of("& \t", at), text.size());
+    text.replace(at, end - at, "***");
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string without_credentials(const std::string& url) {
   const auto scheme = url.find("://");
-  if (scheme == std::string::npos) return url;
+  if (scheme == std::string::npos) return without_passwords(url);
   const auto host = scheme + 3;
-  // A password may have slashes that nobody escaped; a host has no '@'.
-  const auto at = url.substr(0, url.find('?')).rfind('@');
-  if (at == std::string::npos || at < host) return url;
-  return url.substr(0, host) + url.substr(at + 1);
+  // A password may have slashes, or a '?', that nobody escaped; a host has no '@'.
+  auto end = url.find('?');
+  if (end != std::string::npos && url.substr(host, end - host).find('/') == std::string::npos)
+    end = std::string::npos;
+  const auto at = url.substr(0, end).rfind('@');
+  if (at == std::string::npos || at < host) return without_passwords(url);
+  return url.substr(0, host) + without_passwords(url.substr(at + 1));
 }
 
 std::string read_file_path(const Settings& table, const std::string& key) {

@@ -12,7 +12,8 @@ std::string read_secret(const Settings& table, const std::string& key);
 // `password` or `password_file`.
 std::string read_password(const Settings& table);
 
-// A URL as messages may show it: "scheme://user:password@host" without what stands before the '@'.
+// A URL as messages may show it: "scheme://user:password@host" without what stands before the '@',
+// and without the value of a password in its query.
 std::string without_credentials(const std::string& url);
 
 // The path of a file, refused when the file can't be read; empty when the key is absent.

@@ -4,11 +4,10 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <numeric>
-#include <utility>
 
 #include "shared/base/byte_size.h"
 #include "shared/base/duration.h"
+#include "shared/base/nearest.h"
 #include "shared/config/tree.h"
 
 namespace tributary {
@@ -16,36 +15,10 @@ namespace {
 
 using Kind = SettingNode::Kind;
 
-// The number of insertions, removals, replacements and swaps of neighbours between two short words
-// (optimal string alignment).
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before;
-  std::vector<std::size_t> above(b.size() + 1);
-  std::iota(above.begin(), above.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::vector<std::size_t> row{i + 1};
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      std::size_t least =
-          std::min({above[j + 1] + 1, row[j] + 1, above[j] + (a[i] == b[j] ? 0U : 1U)});
-      if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j])
-        least = std::min(least, before[j - 1] + 1);
-      row.push_back(least);
-    }
-    before = std::exchange(above, std::move(row));
-  }
-  return above.back();
-}
-
 std::string hint(const std::string& unknown, const SettingNode& table) {
-  const std::string* nearest = nullptr;
-  std::size_t least = std::max<std::size_t>(2, unknown.size() / 3) + 1;
-  for (const auto& name : table.asked) {
-    if (const auto apart = distance(unknown, name); apart < least) {
-      least = apart;
-      nearest = &name;
-    }
-  }
-  return nearest == nullptr ? std::string() : ": did you mean " + *nearest + '?';
+  const std::vector<std::string_view> known(table.asked.begin(), table.asked.end());
+  const auto meant = nearest(unknown, known);
+  return meant.empty() ? std::string() : ": did you mean " + std::string(meant) + '?';
 }
 
 void add_unknown(const SettingNode& node, std::vector<std::string>& mistakes) {
@@ -281,7 +254,10 @@ std::vector<Settings> Settings::named_tables(std::string_view key) const {
     if (nameless)
       tree_->add_mistake(table.node_->place,
                          "this [[" + std::string(key) + "]] has no name: add name = \"…\"");
-    if (!name) continue;
+    if (!name) {
+      table.node_->mark_known();
+      continue;
+    }
     if (std::ranges::find(names, *name) != names.end()) {
       tree_->add_mistake(table.place("name"),
                          node->path() + ": there is one named \"" + *name + "\" already");
@@ -300,7 +276,9 @@ std::vector<Settings> Settings::tables_by_key(SettingNode& table) const {
   for (const auto& element : table.children) {
     element->known = true;
     if (!element->is(Kind::table)) {
-      refuse_kind(*element, "a table");
+      refuse_kind(*element, "a table: write [[" + table.path() +
+                                "]], with two brackets, before each, or " + table.path() +
+                                ".NAME." + element->name + " after --set");
       continue;
     }
     if (element->find("name") == nullptr) {
@@ -337,6 +315,18 @@ void Settings::refuse(std::string_view key, std::string_view reason) const {
 std::string Settings::place(std::string_view key) const {
   const SettingNode* const node = node_->find(key);
   return node != nullptr && node->present() ? node->place : node_->place;
+}
+
+std::optional<std::string> Settings::variable(std::string_view name) const {
+  const auto found = tree_->variables.find(name);
+  if (found == tree_->variables.end() || found->second.value.empty()) return std::nullopt;
+  return found->second.value;
+}
+
+void Settings::refuse_variable(std::string_view name, std::string_view reason) const {
+  const auto found = tree_->variables.find(name);
+  const auto place = found == tree_->variables.end() ? "environment" : found->second.place;
+  tree_->add_mistake(place, std::string(name) + ": " + std::string(reason));
 }
 
 Result<void> Settings::finish() const {

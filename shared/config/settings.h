@@ -23,7 +23,7 @@ struct SettingTree;
 // environment, --set. Defaults are the reader's.
 struct SettingSources {
   std::string file;                                // empty: none
-  std::map<std::string, std::string> environment;  // all of it; only TRIBUTARY_… counts
+  std::map<std::string, std::string> environment;  // all of it; TRIBUTARY_… are settings
   std::string dotenv_file = ".env";                // read when it exists
   std::vector<std::string> sets;                   // "key.path=value"
 };
@@ -88,6 +88,12 @@ class Settings {
   void refuse(std::string_view key, std::string_view reason) const;
   // "edge.toml:12"; the table's own place when the key is absent.
   std::string place(std::string_view key) const;
+
+  // A variable whose name isn't of the form TRIBUTARY_…, from the environment or else `.env`. An
+  // empty one is as good as none: that is what compose makes of one that it wasn't given.
+  std::optional<std::string> variable(std::string_view name) const;
+  // Adds the mistake "place: NAME: reason".
+  void refuse_variable(std::string_view name, std::string_view reason) const;
 
   // errc::invalid_argument with every mistake, one a line, unknown keys among them (with the
   // nearest known key as a hint).

@@ -176,9 +176,15 @@ void set(SettingTree& tree, const std::vector<std::string>& path, NameMatch matc
   merge(*node, value_of(raw, place));
 }
 
+// `source`: "environment" or ".env:3".
 void set_from_environment(SettingTree& tree, const std::string& name, const std::string& value,
-                          const std::string& place) {
-  if (!name.starts_with(kPrefix) || name.starts_with(kTestPrefix)) return;
+                          const std::string& source, const std::string& place) {
+  if (name.starts_with(kTestPrefix)) return;
+  if (!name.starts_with(kPrefix)) {
+    if (value.empty()) return;
+    tree.variables.insert_or_assign(name, SettingTree::Variable{.value = value, .place = source});
+    return;
+  }
   std::string key = name.substr(kPrefix.size());
   std::ranges::transform(key, key.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -200,7 +206,7 @@ Result<void> load_dotenv(const std::string& path, SettingTree& tree) {
     if (line.name.empty()) {
       tree.add_mistake(place, "is not of the form NAME=VALUE");
     } else {
-      set_from_environment(tree, line.name, line.value, place);
+      set_from_environment(tree, line.name, line.value, place, place);
     }
   }
   return {};
@@ -216,7 +222,7 @@ Result<Settings> Settings::load(const SettingSources& sources) {
   if (!sources.file.empty()) TRIBUTARY_TRY(load_file(sources.file, *tree));
   TRIBUTARY_TRY(load_dotenv(sources.dotenv_file, *tree));
   for (const auto& [name, value] : sources.environment) {
-    set_from_environment(*tree, name, value, "environment " + name);
+    set_from_environment(*tree, name, value, "environment", "environment " + name);
   }
   for (const auto& text : sources.sets) {
     const auto equals = text.find('=');

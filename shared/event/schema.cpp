@@ -83,7 +83,9 @@ class RoleReader {
   Result<const json*> roles() const {
     const auto found = schema_.find("x-tributary");
     if (found == schema_.end()) {
-      return invalid("/x-tributary", "is missing: it says which members are the key and the time");
+      return invalid("/x-tributary",
+                     "is missing: it says which members are the key and the time, as {\"key\": "
+                     "[\"sensor_id\", \"timestamp\"], \"time\": \"timestamp\"}");
     }
     if (!found->is_object()) return invalid("/x-tributary", "must be an object");
     for (const auto& [name, value] : found->items()) {
@@ -100,7 +102,9 @@ class RoleReader {
   Result<std::vector<SchemaField>> key(const json& roles) const {
     const std::string pointer = "/x-tributary/key";
     const auto names = roles.find("key");
-    if (names == roles.end()) return invalid(pointer, "is missing");
+    if (names == roles.end()) {
+      return invalid(pointer, "is missing: a list of the members that identify an event");
+    }
     if (!names->is_array() || names->empty() || names->size() > kKeyFieldsMax) {
       return invalid(pointer, "must be a list of 1 to 16 member names");
     }
@@ -119,11 +123,13 @@ class RoleReader {
   Result<SchemaField> time(const json& roles) const {
     const std::string pointer = "/x-tributary/time";
     const auto name = roles.find("time");
-    if (name == roles.end()) return invalid(pointer, "is missing");
+    if (name == roles.end())
+      return invalid(pointer, "is missing: the member that is an event's time");
     TRIBUTARY_ASSIGN(auto field, scalar(*name, pointer));
     if (field.type != Type::time) {
-      return invalid(
-          pointer, "names \"" + field.name + "\", which must be a string of the format date-time");
+      return invalid(pointer,
+                     "names \"" + field.name +
+                         "\", which must be {\"type\": \"string\", \"format\": \"date-time\"}");
     }
     return field;
   }
@@ -158,10 +164,12 @@ class RoleReader {
     const auto& text = name.get_ref<const std::string&>();
     const auto* field = find_field(fields_, text);
     if (field == nullptr) {
-      return invalid(pointer, "names \"" + text + "\", which is not among the properties");
+      return invalid(pointer, "names \"" + text +
+                                  "\", which is not among the properties at the top: " + names());
     }
     if (!field->required) {
-      return invalid(pointer, "names \"" + text + "\", which is not among the required members");
+      return invalid(pointer,
+                     "names \"" + text + "\", which every event must have: add it to /required");
     }
     const auto& declared = schema_["properties"][text];
     if (field->type == Type::nested || !declared["type"].is_string()) {
@@ -169,6 +177,12 @@ class RoleReader {
                                   "\", whose type must be one of string, integer, number, boolean");
     }
     return *field;
+  }
+
+  [[nodiscard]] std::string names() const {
+    std::string text;
+    for (const auto& field : fields_) text += (text.empty() ? "" : ", ") + field.name;
+    return text.empty() ? "there are none" : text;
   }
 
   const json& schema_;

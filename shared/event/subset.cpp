@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/nearest.h"
 #include "shared/event/json.h"
 #include "shared/event/problem.h"
 
@@ -155,6 +156,71 @@ bool all_different(const json& values, Predicate predicate) {
          std::set<json>(values.begin(), values.end()).size() == values.size();
 }
 
+// "did you mean required? "
+std::string meant(const std::string& keyword) {
+  std::array<std::string_view, kKeywords.size()> names;
+  std::ranges::transform(kKeywords, names.begin(), &Keyword::name);
+  const auto found = nearest(keyword, names);
+  return found.empty() ? std::string() : "did you mean " + std::string(found) + "? ";
+}
+
+// A pair of bounds that nothing is between.
+Result<void> check_bounds(const json& schema, const std::string& pointer) {
+  constexpr auto kBounds =
+      std::to_array<std::pair<const char*, const char*>>({{"minimum", "maximum"},
+                                                          {"minLength", "maxLength"},
+                                                          {"minItems", "maxItems"},
+                                                          {"minProperties", "maxProperties"}});
+  for (const auto& [least, most] : kBounds) {
+    if (!schema.contains(least) || !schema.contains(most) || schema[least] <= schema[most])
+      continue;
+    return invalid(step(pointer, least), "is " + schema[least].dump() + ", which is more than " +
+                                             most + ", " + schema[most].dump() +
+                                             ": no value can be both");
+  }
+  return {};
+}
+
+bool is_of_type(const json& value, std::string_view type) {
+  if (type == "object") return value.is_object();
+  if (type == "array") return value.is_array();
+  if (type == "string") return value.is_string();
+  if (type == "boolean") return value.is_boolean();
+  if (type == "null") return value.is_null();
+  if (type == "integer") return value.is_number_integer();
+  return value.is_number();
+}
+
+// Values to choose from, of which none has the type.
+Result<void> check_choice(const json& schema, const std::string& pointer) {
+  if (!schema.contains("type") || !schema.contains("enum")) return {};
+  const auto& type = schema["type"];
+  const auto types = type.is_array() ? type : json::array({type});
+  const auto fits = [&](const json& value) {
+    return std::any_of(types.begin(), types.end(), [&](const json& one) {
+      return is_of_type(value, one.get_ref<const std::string&>());
+    });
+  };
+  if (std::any_of(schema["enum"].begin(), schema["enum"].end(), fits)) return {};
+  return invalid(step(pointer, "enum"), "has no value of the type " + type.dump());
+}
+
+// A required member that may not be there.
+Result<void> check_required(const json& schema, const std::string& pointer) {
+  if (!schema.contains("required") ||
+      schema.value("additionalProperties", json(true)) != json(false))
+    return {};
+  const auto& required = schema["required"];
+  for (std::size_t i = 0; i < required.size(); ++i) {
+    const auto& name = required[i].get_ref<const std::string&>();
+    if (schema.contains("properties") && schema["properties"].contains(name)) continue;
+    return invalid(step(step(pointer, "required"), std::to_string(i)),
+                   "names \"" + name +
+                       "\", which is not among the properties, and additionalProperties is false");
+  }
+  return {};
+}
+
 class Reader {
  public:
   Result<Subset> read(const json& schema, const std::string& pointer, Position position) {
@@ -164,6 +230,11 @@ class Reader {
     if (!schema.is_object()) return invalid(pointer, "is not a schema: must be an object");
     for (const auto& [name, value] : schema.items()) {
       TRIBUTARY_TRY(keyword(name, value, step(pointer, name), position, subset));
+    }
+    if (position == Position::root || position == Position::member) {
+      TRIBUTARY_TRY(check_bounds(schema, pointer));
+      TRIBUTARY_TRY(check_choice(schema, pointer));
+      TRIBUTARY_TRY(check_required(schema, pointer));
     }
     prune(subset.checks);
     return subset;
@@ -175,7 +246,8 @@ class Reader {
                        Position position, Subset& subset) {
     const auto* const known = std::ranges::find(kKeywords, name, &Keyword::name);
     if (known == kKeywords.end()) {
-      return unsupported(pointer, "is not supported: SCHEMA.md lists the keywords that are");
+      return unsupported(
+          pointer, "is not supported: " + meant(name) + "SCHEMA.md lists the keywords that are");
     }
     if (const auto words = misplaced(known->kind, position); !words.empty()) {
       return unsupported(pointer, std::string(words));
@@ -236,7 +308,7 @@ class Reader {
 
   static Result<void> dialect(const json& value, const std::string& pointer) {
     if (value == kDialect || value == std::string(kDialect) + "#") return {};
-    return unsupported(pointer, "must be " + std::string(kDialect));
+    return unsupported(pointer, "must be " + std::string(kDialect) + ", or left out");
   }
 
   static Result<void> format(const json& value, const std::string& pointer, Checks& checks) {
@@ -245,7 +317,8 @@ class Reader {
     } else if (value == "uuid") {
       checks.format = Checks::Format::uuid;
     } else {
-      return unsupported(pointer, "is not a supported format: date-time and uuid are");
+      return unsupported(
+          pointer, "is not a supported format: date-time and uuid are; a pattern can check others");
     }
     return {};
   }

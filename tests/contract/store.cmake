@@ -12,3 +12,8 @@ tributary_test(contract_mongodb_store LABEL integration
   SOURCES store_contract.cpp store_query_contract.cpp store_aggregate_contract.cpp store_series_contract.cpp
           store_mongodb.cpp
   DEPENDS tributary_store_verbs tributary_mongodb_database)
+
+tributary_test(contract_postgresql_store LABEL integration
+  SOURCES store_contract.cpp store_query_contract.cpp store_aggregate_contract.cpp store_series_contract.cpp
+          store_postgresql.cpp
+  DEPENDS tributary_store_verbs tributary_postgresql_database)

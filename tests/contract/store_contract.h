@@ -16,6 +16,8 @@ class StorePlace {
   // The store with all that it holds, for events of this schema; another one is made with the first
   // opening. The one that was opened before is gone by then.
   virtual std::unique_ptr<Store> open(const Schema& schema) = 0;
+  // Whether strings may have a NUL in them. Where they may not, such an event is rejected.
+  [[nodiscard]] virtual bool takes_nul() const { return true; }
 };
 
 // A new and empty one.

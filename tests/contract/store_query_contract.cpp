@@ -91,6 +91,7 @@ TEST_CASE_METHOD(Fixture, "events of one time come in the order of their keys, o
       auto event = Codec(schema).decode(R"({"at":"2026-01-21T10:00:00Z","k":)" +
                                         std::string(value) + ",\"n\":" + n + "}");
       if (!event) continue;  // not of this type
+      if (!place->takes_nul() && std::string_view(value).contains("u0000")) continue;
       store_one(*store, *event);
       keys.emplace_back(event->key, event->json);
     }
@@ -311,6 +312,7 @@ TEST_CASE_METHOD(Fixture, "unusual names and values are filtered by, exactly") {
   const std::string text =
       GENERATE(std::string("a\0b", 3), "\"quoted\" \\ 'single'", "😀 é", "$x", "$where", "a.b",
                "__proto__", "a/b~c", "\t\n\x01", "x' OR '1'='1", "%", "_", "*", "[0]", "#", "");
+  if (text.contains('\0') && !place->takes_nul()) return;
   const auto quoted = json(text).dump();
   store_one(*store, reading("a", "2026-01-21T10:00:00Z", ",\"n\":0,\"x\":" + quoted));
   store_one(*store,
@@ -328,9 +330,10 @@ TEST_CASE_METHOD(Fixture, "unusual names and values are filtered by, exactly") {
 }
 
 TEST_CASE_METHOD(Fixture, "unusual strings of a series are filtered by, exactly") {
-  const std::vector<std::string> sensors{
-      "a", "A", std::string("a\0", 2), std::string("a\0b", 3), "$x", "a.b", "\"", "'", "😀", " a",
-      "1", "01"};
+  std::vector<std::string> sensors{"a", "A", "$x", "a.b", "\"", "'", "😀", " a", "1", "01"};
+  if (place->takes_nul()) {
+    sensors.insert(sensors.end(), {std::string("a\0", 2), std::string("a\0b", 3)});
+  }
   store_at(std::vector<std::string>(sensors.size(), "2026-01-21T10:00:00Z"), sensors);
   for (std::size_t n = 0; n < sensors.size(); ++n) {
     REQUIRE(numbers_where(*store, {{.field = "sensor_id", .value = sensors[n]}}) ==

@@ -11,7 +11,6 @@ import pytest
 from backbone import PARTITIONS, Backbone, settled_account
 from harness import exactly, reading
 from mqtt_device import Device
-from services.kafka import Kafka
 from services.mosquitto import Mosquitto
 from services.process import pause, wait_until
 from traffic import HttpClient, event
@@ -257,37 +256,6 @@ def test_what_is_refused_at_ingest_is_in_the_dead_letters_of_kafka_and_in_the_ac
     assert collector.terminate() == 0
     collector.start_and_wait()
     settled_account(collector, 60, records=3, stored=2, rejected=1)
-
-
-def test_sasl_and_tls_reach_kafka_and_a_wrong_password_is_told_without_it(place):
-    kafka = Kafka(place, own=True, protocols=["SASL_SSL", "SASL_PLAINTEXT"]).start()
-    backbone = Backbone(place)
-    backbone.mongodb.start()
-    backbone.kafka = kafka
-    password, wrong = place / "password", place / "wrong"
-    password.write_text(Kafka.PASSWORD + "\n")
-    wrong.write_text("hunter2\n")
-    try:
-        # SCRAM of librdkafka before 2.6.1 and Kafka 4 don't understand each other: README.md.
-        for protocol in ("SASL_SSL", "SASL_PLAINTEXT"):
-            access = {"kafka.user": Kafka.USER, "kafka.mechanism": "PLAIN"}
-            if protocol == "SASL_SSL":
-                access["kafka.tls.ca"] = str(kafka.ca)
-            backbone.kafka_address = kafka.address_of(protocol)
-            collector = backbone.start_collector(name=protocol, **access, **{"kafka.password_file": str(password)})
-            assert collector.ingest(reading(0, protocol)).status == 202
-            settled_account(collector, 60)
-            collector.terminate()
-
-            refused = backbone.collector("ingest+persist+query", name=f"{protocol}-refused", **access,
-                                         **{"kafka.password_file": str(wrong)})
-            refused.start_and_wait()
-            detail = wait_until(lambda: refused.health().json()["checks"]["stream.telemetry"].get("detail"), 30, "health tells")
-            assert Kafka.USER in detail and "hunter2" not in refused.log_text() + detail, detail
-            refused.kill()
-        assert backbone.count() == 2
-    finally:
-        backbone.end()
 
 
 def test_a_persister_with_nothing_to_do_ends_at_once(backbone):

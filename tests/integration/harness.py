@@ -58,8 +58,8 @@ class Answer:
 
 
 def program_environment(directory):
-    """The environment of this process without settings of ours; state belongs below `directory`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIBUTARY_")}
+    """The environment of this process without what the programs read; state belongs below `directory`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRIBUTARY_", "KAFKA_", "DB_"))}
     kept.pop("STATE_DIRECTORY", None)
     return kept | {"HOME": str(directory), "XDG_STATE_HOME": str(directory / "state")}
 
@@ -247,3 +247,7 @@ def reading(second=0, sensor_id="sensor_1", **changes):
     event = {"sensor_id": sensor_id, "timestamp": f"2026-01-{1 + days:02}T{hours:02}:{minutes:02}:{seconds:02}Z",
              "temperature": 25.4, "humidity": 60.2, "location": {"latitude": 12.97, "longitude": 77.59}} | changes
     return {name: value for name, value in event.items() if value is not None}
+
+
+CLICK = {"event_id": "c2eebc99-9c0b-4ef8-bb6d-6bb9bd380a33", "user_id": 101, "event_type": "checkout",
+         "page": "/checkout/success", "event_time": "2026-01-13T10:20:00Z"}

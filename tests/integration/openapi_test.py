@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from harness import reading
+from harness import REPOSITORY, reading
 from services import openapi_tools
 
 TOKEN = "0123456789abcdef" * 4
@@ -90,6 +90,21 @@ def test_a_client_driven_by_the_openapi_document_finds_nothing(site, chance):
     assert cases >= 2000
     assert collector.get("/health").status == 200
     collector.account()
+
+
+def test_a_client_driven_by_the_document_finds_nothing_in_pipelines_of_a_users_own(site, chance):
+    examples = REPOSITORY / "examples"
+    collector = collector_without_broker(site, **{
+        "pipeline": [{"name": "air-quality", "schema": examples / "air-quality/air-quality.json"},
+                     {"name": "machine-alarms", "schema": examples / "machine-alarms/machine-alarm.json"}]})
+    status, printed = openapi_tools.run("openapi_spec_validator", write_document(site, collector))
+    assert status == 0, printed
+    cases, status, printed = schemathesis(collector, chance.randrange(1 << 32))
+    assert status == 0, printed[-8000:]
+    assert cases >= 1000
+    for pipeline in ("air-quality", "machine-alarms"):
+        collector.account(pipeline)
+    assert collector.get("/health").status == 200
 
 
 @pytest.mark.parametrize("authenticated", [True, False])

@@ -2,12 +2,8 @@
 
 import sqlite3
 
-from harness import reading
+from harness import CLICK, reading
 from services.process import wait_until
-
-CLICK = {"event_id": "c2eebc99-9c0b-4ef8-bb6d-6bb9bd380a33", "user_id": 101, "event_type": "checkout",
-         "page": "/checkout/success", "event_time": "2026-01-13T10:20:00Z"}
-
 
 def lock(file):
     connection = sqlite3.connect(file, isolation_level=None)

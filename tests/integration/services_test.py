@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from services import package, shared
 from services.kafka import Kafka
 from services.mongodb import MongoDB
+from services.postgresql import PostgreSQL
 from services.process import pause, wait_until
 
 
@@ -23,6 +24,11 @@ def kafka(site):
 @pytest.fixture
 def mongodb(site):
     return site.keep(MongoDB(site.place, own=True)).start()
+
+
+@pytest.fixture
+def postgresql(site):
+    return site.keep(PostgreSQL(site.place, own=True)).start()
 
 
 def make_topic(address):
@@ -78,8 +84,35 @@ def test_a_mongodb_that_was_ended_has_its_documents_at_the_same_address(mongodb)
         assert client.test.kept.count_documents({}) == 2
 
 
-def test_a_service_that_is_paused_says_nothing_until_it_goes_on(kafka, mongodb):
-    for service in (kafka, mongodb):
+def test_a_postgresql_that_was_ended_has_its_rows_at_the_same_address(postgresql):
+    address = postgresql.address
+    postgresql.run("CREATE TABLE kept (n integer)")
+    for end in (postgresql.kill, postgresql.stop):
+        postgresql.run("INSERT INTO kept VALUES (1)")
+        end()
+        assert not postgresql.answers()
+        postgresql.start()
+    assert postgresql.address == address
+    assert postgresql.run("SELECT count(*) FROM kept") == "2"
+
+
+def test_postgresql_takes_its_user_and_no_other_and_with_tls_nothing_else(site):
+    postgresql = site.keep(PostgreSQL(site.place, own=True, tls=True)).start()
+    assert postgresql.run("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == "t"
+
+    def refused(address, options):
+        done = subprocess.run(["psql", "--no-password", f"--dbname={address}?{options}", "--command=SELECT 1"],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+        return done.stderr if done.returncode != 0 else None
+
+    authority = f"sslmode=verify-full&sslrootcert={postgresql.ca}"
+    assert refused(postgresql.address, authority) is None
+    assert "no encryption" in refused(postgresql.address, "sslmode=disable")
+    assert "password authentication failed" in refused(postgresql.address.replace(postgresql.PASSWORD, "another"), authority)
+
+
+def test_a_service_that_is_paused_says_nothing_until_it_goes_on(kafka, mongodb, postgresql):
+    for service in (kafka, mongodb, postgresql):
         service.pause()
         assert service.running and not service.answers()
         service.resume()

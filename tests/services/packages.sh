@@ -5,13 +5,13 @@ kBuildPackages=(
   ca-certificates ccache cmake g++ ninja-build pkg-config
   libasio-dev libcli11-dev libfmt-dev libjemalloc-dev libmosquitto-dev libre2-dev librestinio-dev libspdlog-dev
   libsqlite3-dev libssl-dev libtomlplusplus-dev libvalijson-dev libxxhash-dev nlohmann-json3-dev
-  prometheus-cpp-dev catch2 librdkafka-dev libmongoc-dev libbson-dev zlib1g-dev
+  prometheus-cpp-dev catch2 librdkafka-dev libmongoc-dev libbson-dev libpq-dev zlib1g-dev
 )
 kRunPackages=(mosquitto curl)
 kTestPackages=(python3 python3-pytest python3-paho-mqtt python3-confluent-kafka openssl wrk)
-# What a Kafka from Maven and a mongod from PyPI are fetched with, run on and looked at with.
+# What a Kafka from Maven and a mongod from PyPI are fetched with, run on and looked at with; PostgreSQL.
 kBackbonePackages=(
-  maven openjdk-17-jre-headless python3 python3-pip python3-pymongo libcurl4 kcat
+  maven openjdk-17-jre-headless python3 python3-pip python3-pymongo libcurl4 kcat postgresql-15
 )
 # What the preset `fuzz` is built with; llvm has the names for stack traces.
 kFuzzPackages=(clang-19 libclang-rt-19-dev llvm python3)

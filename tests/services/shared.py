@@ -1,4 +1,4 @@
-"""The Kafka and the MongoDB that all tests of one run share, so that each is started once. Tests keep out of
+"""The Kafka, the MongoDB and the PostgreSQL that all tests of one run share, so that each is started once. Tests keep out of
 each other's way by topic and database names of their own; one that ends a service starts its own instead.
 
 A keeper process holds each one: the service lives as long as the keeper, which ends on SIGTERM, with its
@@ -28,6 +28,7 @@ _START_LIMIT_S = 1000  # the first one fetches the program
 SERVICES = {
     "kafka": ("TRIBUTARY_TEST_KAFKA", "services.kafka", "Kafka"),
     "mongodb": ("TRIBUTARY_TEST_MONGODB", "services.mongodb", "MongoDB"),
+    "postgresql": ("TRIBUTARY_TEST_POSTGRESQL", "services.postgresql", "PostgreSQL"),
 }
 
 
@@ -58,8 +59,8 @@ def stop(name, owner=None):
         wait_until(lambda: _keeper(name) is None, 30, f"the shared {name} has ended")
 
 
-def run(name, directory, owner=None, idle_limit_s=None):
-    """Runs one of the caller's own, with its data in DIRECTORY/<name>, until SIGTERM, the end of the process
+def run(name, directory, owner=None, idle_limit_s=None, **options):
+    """Runs one of the caller's own, with these options and its data in DIRECTORY/<name>, until SIGTERM, the end of the process
     `owner`, or `idle_limit_s` after the last change of DIRECTORY/<name>.pid; then the data is removed.
     DIRECTORY/<name>/address says where it is, as soon as it answers. AssertionError when it ends by itself."""
     _, module, kind = SERVICES[name]
@@ -73,7 +74,7 @@ def run(name, directory, owner=None, idle_limit_s=None):
         service = None
         try:
             shutil.rmtree(directory / name, ignore_errors=True)
-            service = getattr(importlib.import_module(module), kind)(directory, own=True).start()
+            service = getattr(importlib.import_module(module), kind)(directory, own=True, **options).start()
             _write(service.directory / "address", f"{service.address}\n{service.origin}\n")
             while born == _born(owner) and (idle_limit_s is None or time.time() - pid_file.stat().st_mtime < idle_limit_s):
                 assert service.running, f"{service.title} ended by itself: see {name}.log"

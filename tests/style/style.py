@@ -35,7 +35,7 @@ LIBRARY_HOMES = {
     r"toml\+\+/.*|toml\.hpp|CLI/.*": "shared/config",
     r"spdlog/.*|prometheus/.*": "shared/observe",
     r"valijson/.*|re2/.*": "shared/event",
-    r"sqlite3\.h|(mongoc|bson)/.*": "collector/store",
+    r"sqlite3\.h|(mongoc|bson)/.*|libpq-fe\.h": "collector/store",
     r"librdkafka/.*": "collector/stream",
 }
 

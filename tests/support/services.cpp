@@ -45,4 +45,9 @@ std::string mongodb_address() {
   return value;
 }
 
+std::string postgresql_address() {
+  static const auto value = address("TRIBUTARY_TEST_POSTGRESQL", "postgresql");
+  return value;
+}
+
 }  // namespace tributary

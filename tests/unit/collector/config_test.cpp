@@ -1,9 +1,6 @@
 #include "collector/config.h"
 
-#include <catch2/catch.hpp>
-#include <fstream>
-
-#include "tests/contract/stream_verbs.h"
+#include "tests/unit/collector/config_fixture.h"
 
 using namespace tributary;
 using namespace tributary::collector;
@@ -12,30 +9,12 @@ namespace {
 
 Result<Config> read(const std::string& file, std::vector<std::string> sets = {},
                     std::map<std::string, std::string> environment = {}) {
-  const stream_verbs::TemporaryDirectory directory;
-  SettingSources sources;
-  sources.dotenv_file = (directory.path() / ".env").string();
-  sources.environment = environment;
-  sources.sets = std::move(sets);
-  if (!file.empty()) {
-    sources.file = (directory.path() / "collector.toml").string();
-    std::ofstream(sources.file) << file;
-  }
-  const auto settings = Settings::load(sources);
-  if (!settings) return std::unexpected(settings.error());
-  return read_config(*settings, environment);
+  return ConfigSources{.file = file, .sets = std::move(sets), .environment = std::move(environment)}
+      .read();
 }
 
 std::string mistake(const std::string& file, std::vector<std::string> sets = {}) {
-  const auto config = read(file, std::move(sets));
-  return config ? "" : config.error().message();
-}
-
-bool says(const std::string& text, std::string_view part) {
-  INFO(text);
-  const bool found = text.find(part) != std::string::npos;
-  REQUIRE(found);
-  return found;
+  return ConfigSources{.file = file, .sets = std::move(sets)}.mistakes();
 }
 
 }  // namespace
@@ -111,7 +90,7 @@ TEST_CASE("with Kafka and MongoDB each role can be a process of its own, on a po
   REQUIRE(!config->query);
   REQUIRE(config->http.options.listen == std::vector<std::string>{"127.0.0.1:8002"});
   REQUIRE(config->pipelines.front().table == "events");
-  REQUIRE(parse_kafka_url(config->pipelines.front().stream) == "one:9092,two:9093");
+  REQUIRE(config->pipelines.front().kafka.brokers == "one:9092,two:9093");
   says(mistake("roles = [\"query\"]\n" + pipeline + "[[pipeline]]\nname = \"clickstream\"\n"),
        "pipeline clickstream has embedded: and sqlite:");
 }
@@ -125,13 +104,15 @@ TEST_CASE("settings of Kafka are read, and properties that the promises rest on 
           "7\ncompression.type = \"lz4\"\n",
       {}, {{"TRIBUTARY_KAFKA__PASSWORD", "secret"}});
   REQUIRE(config);
-  REQUIRE(config->kafka.partitions == 6);
-  REQUIRE(config->kafka.replication == 3);
-  REQUIRE(config->kafka.retention == std::chrono::hours(48));
-  REQUIRE(config->kafka.password == "secret");
-  REQUIRE(config->kafka.mechanism == "PLAIN");
-  REQUIRE(config->kafka.tls.enabled);
-  REQUIRE(config->kafka.properties ==
+  const auto& kafka = config->pipelines.front().kafka;
+  REQUIRE(kafka.brokers == "one:9092");
+  REQUIRE(kafka.partitions == 6);
+  REQUIRE(kafka.replication == 3);
+  REQUIRE(kafka.retention == std::chrono::hours(48));
+  REQUIRE(kafka.password == "secret");
+  REQUIRE(kafka.mechanism == "PLAIN");
+  REQUIRE(kafka.tls.enabled);
+  REQUIRE(kafka.properties ==
           std::map<std::string, std::string>{{"linger.ms", "7"}, {"compression.type", "lz4"}});
 
   says(mistake(pipeline + "[kafka.properties]\nacks = 1\n"), "acks");
@@ -153,6 +134,83 @@ TEST_CASE("a password in the address of a store is not shown, nor taken from the
   REQUIRE(describe(config->pipelines.front()).find("secret") == std::string::npos);
   says(mistake("[[pipeline]]\nname = \"telemetry\"\nstore = \"mongodb://localhost\"\n"),
        "database");
+}
+
+TEST_CASE("any pipeline can be stored in PostgreSQL, MongoDB or SQLite, all in one collector") {
+  const auto config =
+      ConfigSources{.file =
+                        "[[pipeline]]\nname = \"telemetry\"\nstore = \"postgresql://db/sensors\"\n"
+                        "[[pipeline]]\nname = \"clickstream\"\nstore = \"mongodb://mongo/clicks\"\n"
+                        "[[pipeline]]\nname = \"measurement\"\n"
+                        "[postgresql]\nuser = \"p\"\n[mongodb]\nuser = \"m\"\n",
+                    .environment = {{"TRIBUTARY_POSTGRESQL__PASSWORD", "12345"}}}
+          .good();
+  const auto& telemetry = config.pipelines.at(0);
+  REQUIRE(telemetry.is_postgresql());
+  REQUIRE(telemetry.store_login.user == "p");
+  REQUIRE(telemetry.store_login.password == "12345");
+  REQUIRE(config.pipelines.at(1).is_mongodb());
+  REQUIRE(config.pipelines.at(1).store_login.user == "m");
+  REQUIRE(config.pipelines.at(2).is_sqlite());
+  REQUIRE(config.pipelines.at(2).store_login.user.empty());
+  says(describe(telemetry), "store postgresql://db/sensors as p table events");
+  says(describe(config.pipelines.at(1)), "store mongodb://mongo/clicks as m collection events");
+}
+
+TEST_CASE("separate roles are good with Kafka and PostgreSQL") {
+  const auto config =
+      ConfigSources{.file =
+                        "roles = [\"query\"]\n[[pipeline]]\nname = \"telemetry\"\nstream = "
+                        "\"kafka://one\"\nstore = \"postgres://db/sensors\"\n"}
+          .good();
+  REQUIRE(config.pipelines.front().is_postgresql());
+}
+
+TEST_CASE("what is wrong with a store in PostgreSQL is told without its password") {
+  const auto refused = [](const std::string& store) {
+    const auto text = mistake("[[pipeline]]\nname = \"telemetry\"\nstore = \"" + store + "\"\n");
+    says(text, "collector.toml:3");
+    REQUIRE(text.find("secret") == std::string::npos);
+    return text;
+  };
+  says(refused("postgresql://me:secret@db"), "names no database");
+  says(refused("postgresql://me:secret@db:99999/x"), "port");
+  says(refused("postgresql:me:secret@db/x"), "postgresql://host:port/database");
+  says(refused("host=db password=secret dbname=x"), "is no store");
+  says(refused("mysql://me:se?secret@db/x"), "is no store");
+  says(refused("mysql://db/x?user=me&password=secret"), "is no store");
+  for (const std::string uri :
+       {"postgresql://me:secret@db/x", "postgresql://db/x?user=me&password=secret"}) {
+    const auto text = mistake("", {"pipeline.telemetry.store=" + uri});
+    says(text, "postgresql.password_file");
+    REQUIRE(text.find("secret") == std::string::npos);
+    const auto config =
+        ConfigSources{.file = "[[pipeline]]\nname = \"telemetry\"\nstore = \"" + uri + "\"\n"}
+            .good();
+    REQUIRE(describe(config.pipelines.front()).find("secret") == std::string::npos);
+  }
+  says(mistake("", {"postgresql.password=secret"}), "command line");
+}
+
+TEST_CASE("a password of a database needs a user") {
+  const auto refused = [](const std::string& store) {
+    return ConfigSources{.file = "[[pipeline]]\nname = \"telemetry\"\nstore = \"" + store + "\"\n",
+                         .environment = {{"TRIBUTARY_POSTGRESQL__PASSWORD", "secret"},
+                                         {"TRIBUTARY_MONGODB__PASSWORD", "secret"}}}
+        .mistakes();
+  };
+  says(refused("postgresql://db/x"), "postgresql.user: is missing");
+  says(refused("mongodb://db/x"), "mongodb.user: is missing");
+}
+
+TEST_CASE("two pipelines may not share a table of one PostgreSQL, whoever logs in there") {
+  const std::string one = "[[pipeline]]\nname = \"a\"\nschema = \"measurement\"\ntable = \"t\"\n";
+  const std::string other = "[[pipeline]]\nname = \"b\"\nschema = \"measurement\"\ntable = \"t\"\n";
+  says(mistake(one + "store = \"postgresql://me@db/x\"\n" + other +
+               "store = \"postgres://db:5432/x\"\n"),
+       "the pipelines a and b would share the table \"t\"");
+  REQUIRE(
+      read(one + "store = \"postgresql://db/x\"\n" + other + "store = \"postgresql://db/y\"\n"));
 }
 
 TEST_CASE("a stream, a store or a schema that this version doesn't have is named") {

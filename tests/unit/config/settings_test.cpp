@@ -165,8 +165,18 @@ TEST_CASE("named tables need a name each, and each its own") {
           "edge.toml:3: this [[pipeline]] has no name: add name = \"…\"\n"
           "edge.toml:6: pipeline: there is one named \"a\" already\n"
           "edge.toml:8: pipeline.3.name is a whole number, but must be a string: write it in "
-          "quotes, as \"text\"\n"
-          "edge.toml:4: pipeline.1.store is not a setting");
+          "quotes, as \"text\"");
+}
+
+TEST_CASE("one table where several are meant is told how it is written") {
+  Sandbox box;
+  box.write_config("[pipeline]\nname = \"a\"\n");
+  const auto settings = box.load();
+  REQUIRE(settings.named_tables("pipeline").empty());
+  REQUIRE(
+      box.mistakes(settings) ==
+      "edge.toml:2: pipeline.name is a string, but must be a table: write [[pipeline]], with two "
+      "brackets, before each, or pipeline.NAME.name after --set");
 }
 
 TEST_CASE("the entries of a table are JSON, in the order of the file") {

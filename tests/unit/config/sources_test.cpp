@@ -217,3 +217,22 @@ TEST_CASE("the environment of this process is all there") {
   ::setenv("TRIBUTARY_TEST_VALUE", "a=b", 1);
   REQUIRE(process_environment().at("TRIBUTARY_TEST_VALUE") == "a=b");
 }
+
+TEST_CASE("a variable that is no setting comes from the environment, else from .env") {
+  Sandbox box;
+  box.write(".env", "DB_HOST=dotenv\nDB_PORT=1\nDB_PORT='2 # 3'\nDB_USER=\nDB_NAME=kept\n");
+  box.sources.environment = {
+      {"DB_HOST", "environment"}, {"DB_NAME", ""}, {"TRIBUTARY_TEST_X", "x"}};
+  const auto settings = box.load();
+  REQUIRE(settings.variable("DB_HOST") == "environment");
+  REQUIRE(settings.variable("DB_PORT") == "2 # 3");
+  REQUIRE(settings.variable("DB_NAME") == "kept");
+  REQUIRE(settings.variable("DB_USER") == std::nullopt);
+  REQUIRE(settings.variable("TRIBUTARY_TEST_X") == std::nullopt);
+  settings.refuse_variable("DB_HOST", "is away");
+  settings.refuse_variable("DB_PORT", "is no port");
+  settings.refuse_variable("DB_PASS", "is missing");
+  REQUIRE(box.mistakes(settings) ==
+          "environment: DB_HOST: is away\n.env:3: DB_PORT: is no port\nenvironment: DB_PASS: is "
+          "missing");
+}

@@ -117,12 +117,16 @@ TEST_CASE("a keyword outside of the subset is refused wherever it stands") {
                                     "unevaluatedProperties",
                                     "contentEncoding",
                                     "definitions",
-                                    "id",
                                     "divisibleBy",
-                                    "extends",
-                                    "requried"}) {
+                                    "extends"}) {
     refused(errc::unsupported, "{\"" + keyword + "\": {}}", "/" + keyword + words);
   }
+  refused(errc::unsupported, R"({"requried": []})",
+          "/requried is not supported: did you mean required? SCHEMA.md lists the keywords that "
+          "are");
+  refused(errc::unsupported, R"({"properties": {"a": {"minimun": 1}}})",
+          "/properties/a/minimun is not supported: did you mean minimum? SCHEMA.md lists the "
+          "keywords that are");
   refused(errc::unsupported, R"({"properties": {"a/b": {"items": {"$ref": "#"}}}})",
           "/properties/a~1b/items/$ref" + words);
   refused(errc::unsupported, R"({"additionalProperties": {"contains": {}}})",
@@ -171,9 +175,10 @@ TEST_CASE("what is JSON Schema, but can't be checked here, is refused as unsuppo
     refused(errc::unsupported, extra, words);
   };
   unsupported(R"({"$schema": "http://json-schema.org/draft-07/schema#"})",
-              "/$schema must be https://json-schema.org/draft/2020-12/schema");
+              "/$schema must be https://json-schema.org/draft/2020-12/schema, or left out");
   unsupported(R"({"properties": {"a": {"format": "email"}}})",
-              "/properties/a/format is not a supported format: date-time and uuid are");
+              "/properties/a/format is not a supported format: date-time and uuid are; a pattern "
+              "can check others");
   const std::string inside = " is not supported inside of allOf, anyOf, oneOf and not (SCHEMA.md)";
   unsupported(R"({"allOf": [{"properties": {"a": {"format": "uuid"}}}]})",
               "/allOf/0/properties/a/format" + inside);
@@ -208,9 +213,11 @@ TEST_CASE("a mistake in x-tributary is explained") {
     refused(errc::invalid_argument, extra, words);
   };
   invalid(R"({"x-tributary": null})",
-          "/x-tributary is missing: it says which members are the key and the time");
+          "/x-tributary is missing: it says which members are the key and the time, as {\"key\": "
+          "[\"sensor_id\", \"timestamp\"], \"time\": \"timestamp\"}");
   invalid(R"({"x-tributary": 1})", "/x-tributary must be an object");
-  invalid(R"({"x-tributary": {"key": null}})", "/x-tributary/key is missing");
+  invalid(R"({"x-tributary": {"key": null}})",
+          "/x-tributary/key is missing: a list of the members that identify an event");
   invalid(R"({"x-tributary": {"key": []}})",
           "/x-tributary/key must be a list of 1 to 16 member names");
   invalid(R"({"x-tributary": {"key": "id"}})",
@@ -218,10 +225,11 @@ TEST_CASE("a mistake in x-tributary is explained") {
   invalid(R"({"x-tributary": {"key": [1]}})", "/x-tributary/key/0 must be the name of a member");
   invalid(R"({"x-tributary": {"key": ["id", "id"]}})",
           "/x-tributary/key/1 names \"id\" for a second time");
-  invalid(R"({"x-tributary": {"key": ["nope"]}})",
-          "/x-tributary/key/0 names \"nope\", which is not among the properties");
+  invalid(
+      R"({"x-tributary": {"key": ["nope"]}})",
+      "/x-tributary/key/0 names \"nope\", which is not among the properties at the top: at, id");
   invalid(R"({"properties": {"n": {"type": "number"}}, "x-tributary": {"key": ["id", "n"]}})",
-          "/x-tributary/key/1 names \"n\", which is not among the required members");
+          "/x-tributary/key/1 names \"n\", which every event must have: add it to /required");
   for (const auto* type :
        {R"({"type": "object"})", R"({"type": ["string", "null"]})", R"({"enum": ["a"]})", "true"}) {
     invalid(std::string(R"({"required": ["id", "at", "n"], "properties": {"n": )") + type +
@@ -229,13 +237,16 @@ TEST_CASE("a mistake in x-tributary is explained") {
             "/x-tributary/key/0 names \"n\", whose type must be one of string, integer, number, "
             "boolean");
   }
-  invalid(R"({"x-tributary": {"time": null}})", "/x-tributary/time is missing");
+  invalid(R"({"x-tributary": {"time": null}})",
+          "/x-tributary/time is missing: the member that is an event's time");
   invalid(R"({"x-tributary": {"time": "id"}})",
-          "/x-tributary/time names \"id\", which must be a string of the format date-time");
+          "/x-tributary/time names \"id\", which must be {\"type\": \"string\", \"format\": "
+          "\"date-time\"}");
   invalid(R"({"x-tributary": {"partition_by": "x"}})",
-          "/x-tributary/partition_by names \"x\", which is not among the properties");
+          "/x-tributary/partition_by names \"x\", which is not among the properties at the top: "
+          "at, id");
   invalid(R"({"x-tributary": {"series": ""}})",
-          "/x-tributary/series names \"\", which is not among the properties");
+          "/x-tributary/series names \"\", which is not among the properties at the top: at, id");
   refused(errc::unsupported, R"({"x-tributary": {"keep": "90d"}})",
           "/x-tributary/keep is not known: key, time, partition_by and series are");
 }
@@ -286,4 +297,36 @@ TEST_CASE("the example of SCHEMA.md does what the document says") {
   const auto event = codec.decode(
       R"({"door": "north-2", "at": "2026-01-21T10:00:00Z", "open": true, "battery": 130})");
   REQUIRE(to_text(event.error()) == "/battery is 130: at most 100");
+}
+
+TEST_CASE("a schema that no event can satisfy is refused") {
+  const auto invalid = [](std::string_view extra, std::string_view words) {
+    refused(errc::invalid_argument, extra, words);
+  };
+  invalid(R"({"properties": {"n": {"minimum": 3, "maximum": 2.5}}})",
+          "/properties/n/minimum is 3, which is more than maximum, 2.5: no value can be both");
+  invalid(R"({"properties": {"n": {"items": {"minLength": 2, "maxLength": 1}}}})",
+          "/properties/n/items/minLength is 2, which is more than maxLength, 1: no value can be "
+          "both");
+  invalid(R"({"minProperties": 9, "maxProperties": 8})",
+          "/minProperties is 9, which is more than maxProperties, 8: no value can be both");
+  invalid(R"({"properties": {"n": {"minItems": 2, "maxItems": 1}}})",
+          "/properties/n/minItems is 2, which is more than maxItems, 1: no value can be both");
+  invalid(R"({"properties": {"n": {"type": "string", "enum": [1, 2]}}})",
+          "/properties/n/enum has no value of the type \"string\"");
+  invalid(R"({"properties": {"n": {"type": ["null", "integer"], "enum": [1.5, "1"]}}})",
+          "/properties/n/enum has no value of the type [\"null\",\"integer\"]");
+  invalid(R"({"required": ["id", "at", "x"], "additionalProperties": false})",
+          "/required/2 names \"x\", which is not among the properties, and additionalProperties is "
+          "false");
+  for (const auto* good :
+       {R"({"properties": {"n": {"minimum": 2, "maximum": 2}}})",
+        R"({"properties": {"n": {"type": ["null", "integer"], "enum": [null]}}})",
+        R"({"properties": {"n": {"type": "number", "enum": [1, "a"]}}})",
+        R"({"required": ["id", "at", "x"]})",
+        R"({"required": ["id", "at", "x"], "additionalProperties": {"type": "string"}})",
+        R"({"not": {"minimum": 3, "maximum": 2}})"}) {
+    CAPTURE(good);
+    REQUIRE(parse(good).has_value());
+  }
 }

@@ -1,0 +1,18 @@
+-- The table that Tributary makes for the schema telemetry, when there is none. To make it yourself:
+--     psql postgresql://user@host:5432/database --file collector/store/schema/telemetry.sql
+-- What the columns hold is in collector/store/postgresql_layout.h.
+CREATE TABLE IF NOT EXISTS "events" (
+  "sensor_id" text COLLATE "C" NOT NULL,
+  "timestamp" timestamptz NOT NULL,
+  "timestamp_ns" integer NOT NULL DEFAULT 0,
+  "humidity" double precision,
+  "location" jsonb,
+  "temperature" double precision,
+  "_tributary_extra" jsonb,
+  "_tributary_hash" bytea,
+  "_tributary" jsonb
+);
+CREATE UNIQUE INDEX IF NOT EXISTS "events_tributary_key"
+  ON "events" ("sensor_id" COLLATE "C", "timestamp", "timestamp_ns");
+CREATE INDEX IF NOT EXISTS "events_tributary_time"
+  ON "events" ("timestamp", "timestamp_ns", "sensor_id" COLLATE "C");
