@@ -120,11 +120,11 @@ class Backbone:
         self.mongodb.kill()
 
 
-def settled_account(collector, limit, **expected):
+def settled_account(collector, limit, pipeline="telemetry", **expected):
     """The account once nothing is under way and it is known, whatever is being started again."""
     def settled():
         try:
-            account = collector.account()
+            account = collector.account(pipeline)
         except (OSError, http.client.HTTPException, KeyError, ValueError):
             return None
         return account if account["lag"] == 0 and account | expected == account else None

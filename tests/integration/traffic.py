@@ -27,6 +27,8 @@ class Client(threading.Thread):
     """Sends `count` events of one sensor, in order, `rate` of them a second at most, each batch again and
     again until it is accepted. `sent` counts the batches that were sent, `accepted` the events."""
 
+    make_event = staticmethod(event)
+
     def __init__(self, sensor_id, count, rate):
         super().__init__(name=sensor_id, daemon=True)
         self.sensor_id, self.count, self.rate = sensor_id, count, rate
@@ -40,7 +42,7 @@ class Client(threading.Thread):
     def run(self):
         try:
             while self.accepted < self.count and not self._ended.is_set():
-                batch = [event(self.sensor_id, number)
+                batch = [self.make_event(self.sensor_id, number)
                          for number in range(self.accepted, min(self.accepted + BATCH, self.count))]
                 self.deliver(batch)
                 self.accepted += len(batch)
