@@ -95,7 +95,8 @@ std::optional<std::array<char, kUuidSize>> uuid_of(std::string_view text) {
     const int digit = digit_of(text[i]);
     if (digit < 0) return std::nullopt;
     auto& byte = bytes.at(digits / 2);
-    byte = static_cast<char>(static_cast<unsigned char>(byte) << 4U | static_cast<unsigned>(digit));
+    byte = static_cast<char>(unsigned{static_cast<unsigned char>(byte)} << 4U |
+                             static_cast<unsigned>(digit));
     ++digits;
   }
   return bytes;
