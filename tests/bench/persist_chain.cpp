@@ -96,6 +96,7 @@ Figures PersistChain::persist(const std::string& store) {
   std::uint64_t before = 0;
   for (;; std::this_thread::sleep_for(20ms)) {
     require(Clock::now() < deadline, "persisting in time");
+    require(waitpid(process, nullptr, WNOHANG) == 0, "keeping the collector running");
     const auto account = watch->account();
     if (account && account->totals.settled() > 0) {
       if (!begun) {
