@@ -512,7 +512,8 @@ std::optional<std::string> PostgresqlCodec::parameter(const PostgresqlColumn& co
   if (append_value(bytes, column.kind, value, "") != Held::wholly) return std::nullopt;
   const auto* const string = value.get_ptr<const std::string*>();
   if (string != nullptr && string->find('\0') != std::string::npos) return std::nullopt;
-  if (column.kind == Kind::exact_time) return wide_time(Timestamp::parse(*string).value());
+  if (string != nullptr && column.kind == Kind::exact_time)
+    return wide_time(Timestamp::parse(*string).value());
   return string != nullptr ? *string : canonical_text(value);
 }
 
