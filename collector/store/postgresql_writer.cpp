@@ -24,8 +24,9 @@ constexpr auto kIdleInTransaction = 60s;  // of a transaction whose other end we
 // Of a row of PostgresqlLayout::known_sql() and unhashed_sql().
 std::size_t ordinal_of(const PostgresqlRows& rows, int row) {
   std::size_t ordinal = 0;
-  for (const char byte : rows.bytes(row, 0))
+  for (const char byte : rows.bytes(row, 0)) {
     ordinal = ordinal << 8U | static_cast<unsigned char>(byte);
+  }
   return ordinal;
 }
 
