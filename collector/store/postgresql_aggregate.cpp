@@ -58,7 +58,7 @@ std::string field_of(const FieldPath& path, const PostgresqlLayout& layout) {
     value = "coalesce(" + value + ", " + quoted_name(path.front()) + "::jsonb)";
   }
   for (std::size_t i = 1; i < path.size(); ++i) {
-    value = "(" + value + " -> " + quoted_text(path[i]) + "::text)";
+    value.insert(0, "(").append(" -> ").append(quoted_text(path[i])).append("::text)");
   }
   const bool numbers = kind == Kind::integer || kind == Kind::number || kind == Kind::exact_number;
   if (!numbers || path.size() > 1) return number_of(value);

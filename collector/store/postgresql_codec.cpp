@@ -95,7 +95,8 @@ std::optional<std::array<char, kUuidSize>> uuid_of(std::string_view text) {
     const int digit = digit_of(text[i]);
     if (digit < 0) return std::nullopt;
     auto& byte = bytes.at(digits / 2);
-    byte = static_cast<char>(static_cast<unsigned char>(byte) << 4U | static_cast<unsigned>(digit));
+    byte = static_cast<char>(unsigned{static_cast<unsigned char>(byte)} << 4U |
+                             static_cast<unsigned>(digit));
     ++digits;
   }
   return bytes;
@@ -511,7 +512,8 @@ std::optional<std::string> PostgresqlCodec::parameter(const PostgresqlColumn& co
   if (append_value(bytes, column.kind, value, "") != Held::wholly) return std::nullopt;
   const auto* const string = value.get_ptr<const std::string*>();
   if (string != nullptr && string->find('\0') != std::string::npos) return std::nullopt;
-  if (column.kind == Kind::exact_time) return wide_time(Timestamp::parse(*string).value());
+  if (string != nullptr && column.kind == Kind::exact_time)
+    return wide_time(Timestamp::parse(*string).value());
   return string != nullptr ? *string : canonical_text(value);
 }
 

@@ -115,8 +115,8 @@ Result<std::vector<std::string>> servers_of(const Parameters& parameters) {
     if (port.empty()) port = "5432";
     if (!is_port(port)) return refuse("has a port that is none; " + std::string(kExpected));
     if (host.empty()) host = "the local socket";
-    if (host.find(':') != std::string::npos) host = "[" + host + "]";
-    servers.push_back(std::move(host) + ":" + port);
+    const bool is_ipv6 = host.find(':') != std::string::npos;
+    servers.push_back((is_ipv6 ? "[" + host + "]" : host).append(":").append(port));
   }
   return servers;
 }
@@ -229,6 +229,10 @@ bool PostgresqlConnection::usable() const { return connection_ != nullptr; }
 
 PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::execute(const std::string& sql) {
   return copy(sql, [] { return std::string_view(); });
+}
+
+void PostgresqlConnection::roll_back() {
+  if (usable() && !execute("ROLLBACK")) connection_.reset();
 }
 
 PostgresqlAnswer<PostgresqlRows> PostgresqlConnection::query(

@@ -72,6 +72,7 @@ class PostgresqlConnection {
   using NextPart = std::function<std::string_view()>;
   using Deadline = std::chrono::steady_clock::time_point;
 
+  PostgresqlConnection() = default;  // of no use
   // Connects, and takes what the options leave (`connect_timeout` of the target, for each address).
   static PostgresqlAnswer<PostgresqlConnection> open(const PostgresqlTarget& target);
 
@@ -85,6 +86,8 @@ class PostgresqlConnection {
   // One statement with parameters $1, $2 … in text form.
   PostgresqlAnswer<PostgresqlRows> query(const std::string& sql,
                                          std::span<const std::string> parameters);
+  // Ends an open transaction, if that can still be.
+  void roll_back();
   // Several statements, of which one is COPY … FROM STDIN: the server works on the first parts
   // while `next` makes the others. The answer is of the last statement. One that fails ends them
   // all, and leaves an open transaction to be rolled back; `next` is asked to its end all the same.

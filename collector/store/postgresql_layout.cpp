@@ -234,6 +234,7 @@ std::string PostgresqlLayout::definition(const PostgresqlColumn& column) const {
 
 std::string PostgresqlLayout::index_sql(const PostgresqlIndex& index) const {
   std::vector<std::string> fields;
+  fields.reserve(index.fields.size());
   for (const auto& field : index.fields) fields.push_back(comparable(field));
   return std::string(index.unique ? "CREATE UNIQUE INDEX" : "CREATE INDEX") + " IF NOT EXISTS " +
          quoted_name(index.name) + "\n  ON " + quoted_table_ + " (" + list_of(fields) + ");\n";
@@ -294,8 +295,8 @@ std::string PostgresqlLayout::key_join() const {
     const auto* const of = column(field);
     const bool exact = of != nullptr && of->kind == Kind::exact_number;
     const auto name = quoted_name(field);
-    text += (field == indexes_.front().fields.front() ? "t." : " AND t.") + name + " = b." + name +
-            (exact ? "::numeric" : "");
+    text += field == indexes_.front().fields.front() ? "t." : " AND t.";
+    text.append(name).append(" = b.").append(name).append(exact ? "::numeric" : "");
   }
   return text;
 }
@@ -428,7 +429,7 @@ PostgresqlAnswer<PostgresqlLayout::Found> PostgresqlLayout::prepare(
   const auto made = connection.execute(
       "BEGIN; SELECT pg_advisory_xact_lock(hashtext('tributary')); " + sql() + "COMMIT");
   if (!made) {
-    if (connection.usable()) static_cast<void>(connection.execute("ROLLBACK"));
+    connection.roll_back();
     return std::unexpected(made.error());
   }
   log_info("store", "made the table and its indexes", {{"table", table_name_}});

@@ -1,5 +1,6 @@
 #include "collector/store/postgresql_readers.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -46,12 +47,11 @@ Result<Page> PostgresqlReaders::query(const Query& query) {
   std::optional<nlohmann::json> after;
   if (query.after) {
     after = decode_key(schema, query.after->key);
-    bool possible = after.has_value();
-    for (const auto& field : possible ? schema.key() : std::vector<std::string>()) {
+    const auto has_place = [&](const std::string& field) {
       const auto& column = *codec_.layout().column(field);
-      possible = possible && (field == schema.time() ||
-                              PostgresqlCodec::parameter(column, after->at(field)).has_value());
-    }
+      return field == schema.time() || PostgresqlCodec::parameter(column, after->at(field));
+    };
+    const bool possible = after && std::ranges::all_of(schema.key(), has_place);
     if (!possible) return fail(errc::invalid_argument, "the cursor is of events of another kind");
   }
   TRIBUTARY_ASSIGN(const auto plan, PostgresqlPlan::of(query.filters, codec_));

@@ -7,6 +7,7 @@
 #include "collector/store/postgresql_writer.h"
 #include "shared/base/mutex.h"
 #include "shared/base/thread.h"
+#include "shared/observe/logging.h"
 
 namespace tributary::collector {
 namespace {
@@ -73,6 +74,11 @@ class PostgresqlStore final : public Store {
     answered_ = SteadyClock::now();
   }
 
+  void look() {
+    const auto answer = noted(readers_.look());
+    if (!answer) log_debug("store", answer.error().message());
+  }
+
   // Nobody may be asking or writing when the server goes away, or comes back.
   void watch(const std::stop_token& stop) {
     for (;;) {
@@ -81,7 +87,7 @@ class PostgresqlStore final : public Store {
         const MutexLock lock(mutex_);
         due = SteadyClock::now() - answered_ >= kLookEvery;
       }
-      if (due) static_cast<void>(noted(readers_.look()));
+      if (due) look();
       MutexLock lock(mutex_);
       watching_.wait_for(lock, stop, kLookEvery, [] { return false; });
       if (stop.stop_requested()) return;

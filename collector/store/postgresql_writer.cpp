@@ -24,8 +24,9 @@ constexpr auto kIdleInTransaction = 60s;  // of a transaction whose other end we
 // Of a row of PostgresqlLayout::known_sql() and unhashed_sql().
 std::size_t ordinal_of(const PostgresqlRows& rows, int row) {
   std::size_t ordinal = 0;
-  for (const char byte : rows.bytes(row, 0))
+  for (const char byte : rows.bytes(row, 0)) {
     ordinal = ordinal << 8U | static_cast<unsigned char>(byte);
+  }
   return ordinal;
 }
 
@@ -73,18 +74,18 @@ PostgresqlWriter::Written PostgresqlWriter::write(std::span<const Event> events)
 }
 
 void PostgresqlWriter::begin_step() {
-  connection_->set_deadline(std::chrono::steady_clock::now() + time_ + kGrace);
+  connection_.set_deadline(std::chrono::steady_clock::now() + time_ + kGrace);
 }
 
 // A connection, with the certainty that the table is as it should be when it was made.
 PostgresqlAnswer<void> PostgresqlWriter::prepare() {
-  if (connection_ && connection_->usable()) {
+  if (connection_.usable()) {
     begin_step();
     return {};
   }
-  connection_.reset();
+  connection_ = {};
   auto connected = connect();
-  if (!connected) connection_.reset();
+  if (!connected) connection_ = {};
   return connected;
 }
 
@@ -96,7 +97,7 @@ PostgresqlAnswer<void> PostgresqlWriter::connect() {
   };
   // Joins go by the index on the key: the statistics of a table that has just been filled, or of a
   // batch, would say anything.
-  TRIBUTARY_TRY(connection_->execute(
+  TRIBUTARY_TRY(connection_.execute(
       "SET statement_timeout = " + milliseconds(time_) +
       "; SET lock_timeout = " + milliseconds(time_) +
       "; SET idle_in_transaction_session_timeout = " + milliseconds(kIdleInTransaction) +
@@ -104,12 +105,12 @@ PostgresqlAnswer<void> PostgresqlWriter::connect() {
       "; SET jit = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
       "; SELECT set_config('synchronous_commit', 'on', false)"
       " WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')"));
-  TRIBUTARY_ASSIGN(const auto found, layout_.prepare(*connection_));
+  TRIBUTARY_ASSIGN(const auto found, layout_.prepare(connection_));
   if (!found.problem.empty()) {
     return std::unexpected(PostgresqlFailure{.state = {}, .message = found.problem});
   }
   warning_ = found.warning;
-  TRIBUTARY_TRY(connection_->execute(layout_.batch_sql(found)));
+  TRIBUTARY_TRY(connection_.execute(layout_.batch_sql(found)));
   return {};
 }
 
@@ -144,18 +145,19 @@ std::string PostgresqlWriter::write_all(Batch& batch) {
     const auto written = write_range(batch, range);
     if (written) continue;
     const auto& why = written.error();
-    if (!is_of_the_row(why.state) || !connection_->usable()) {
-      if (is_of_the_table(why.state)) connection_.reset();  // it is looked at again
+    if (!is_of_the_row(why.state) || !connection_.usable()) {
+      if (is_of_the_table(why.state)) connection_ = {};  // it is looked at again
       return target_.text("write events", why);
     }
     if (!std::exchange(looked, true)) {
       // Perhaps it is the table that has changed, and would refuse them all.
       begin_step();
-      const auto found = layout_.inspect(*connection_);
+      const auto found = layout_.inspect(connection_);
       if (!found || !found->problem.empty()) {
-        connection_.reset();
-        return target_.text("write events",
-                            found ? PostgresqlFailure{.state = {}, .message = found->problem} : found.error());
+        connection_ = {};
+        return target_.text(
+            "write events",
+            found ? PostgresqlFailure{.state = {}, .message = found->problem} : found.error());
       }
     }
     if (range.begin == range.end) return target_.text("write events", why);  // of no row
@@ -179,12 +181,12 @@ PostgresqlAnswer<void> PostgresqlWriter::write_range(Batch& batch, Range& range)
     const auto size = range.end - range.begin;
     if (inserted < size) TRIBUTARY_TRY(judge_known(batch, size - inserted));
     begin_step();
-    TRIBUTARY_TRY(connection_->execute("COMMIT"));
+    TRIBUTARY_TRY(connection_.execute("COMMIT"));
     return {};
   }();
   if (!done) {
     begin_step();
-    if (connection_->usable()) static_cast<void>(connection_->execute("ROLLBACK"));
+    connection_.roll_back();
     return done;
   }
   for (auto i = range.begin; i < range.end; ++i) {
@@ -200,7 +202,7 @@ PostgresqlAnswer<std::uint64_t> PostgresqlWriter::insert(Batch& batch, Range& ra
   enum class Next { begin, rows, end, nothing };
   auto next = Next::begin;
   const bool made = !batch.ends.empty();
-  auto inserted = connection_->copy(write_sql_, [&]() -> std::string_view {
+  auto inserted = connection_.copy(write_sql_, [&]() -> std::string_view {
     if (next == Next::begin) {
       next = Next::rows;
       return PostgresqlCodec::begin_of_rows();
@@ -226,7 +228,7 @@ PostgresqlAnswer<std::uint64_t> PostgresqlWriter::insert(Batch& batch, Range& ra
 // The table has so many of them.
 PostgresqlAnswer<void> PostgresqlWriter::judge_known(Batch& batch, std::uint64_t known) {
   begin_step();
-  TRIBUTARY_ASSIGN(const auto rows, connection_->query(layout_.known_sql(), {}));
+  TRIBUTARY_ASSIGN(const auto rows, connection_.query(layout_.known_sql(), {}));
   if (static_cast<std::uint64_t>(rows.size()) != known) {
     return std::unexpected(PostgresqlFailure{
         .state = {}, .message = "rows that were there are gone, or a trigger keeps them out"});
@@ -247,7 +249,7 @@ PostgresqlAnswer<void> PostgresqlWriter::judge_known(Batch& batch, std::uint64_t
 // Rows of other programs are compared by what they say.
 PostgresqlAnswer<void> PostgresqlWriter::judge_unhashed(Batch& batch) {
   begin_step();
-  TRIBUTARY_ASSIGN(const auto rows, connection_->query(layout_.unhashed_sql(), {}));
+  TRIBUTARY_ASSIGN(const auto rows, connection_.query(layout_.unhashed_sql(), {}));
   for (int row = 0; row < rows.size(); ++row) {
     const auto i = ordinal_of(rows, row);
     std::string text;

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -52,7 +51,7 @@ class PostgresqlWriter {
   const PostgresqlLayout& layout_;
   const std::chrono::milliseconds time_;
   const std::string write_sql_;
-  std::optional<PostgresqlConnection> connection_;
+  PostgresqlConnection connection_;
   std::string warning_;
   std::string rows_;
 };

@@ -4,22 +4,13 @@
 // one run. Needs a Kafka and a MongoDB (tests/support/services.h). Usage: bench_persist
 // tributary-collector [events] [rounds]
 
-#include <fcntl.h>
 #include <mongoc/mongoc.h>
-#include <spawn.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
-#include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,10 +18,10 @@
 #include "collector/store/mongodb_bson.h"
 #include "collector/store/mongodb_codec.h"
 #include "collector/store/mongodb_store.h"
-#include "collector/stream/kafka_stream.h"
 #include "shared/base/id.h"
 #include "shared/event/codec.h"
 #include "tests/bench/mqtt_load.h"
+#include "tests/bench/persist_chain.h"
 #include "tests/support/services.h"
 
 using namespace tributary;
@@ -40,32 +31,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kTimeMax = 300s;
 constexpr std::size_t kBulk = 1000;
 constexpr std::size_t kInFlightMax = 2;
 
 using Clock = std::chrono::steady_clock;
 using Document = std::unique_ptr<Bson>;
-
-struct Figures {
-  double events_per_second = 0;
-  double cpu_per_100k = 0;
-  double peak_mib = 0;
-};
-
-// VmHWM. What wait4 tells begins with the memory of this process, from before the exec.
-double peak_memory_kib(pid_t process) {
-  std::ifstream status("/proc/" + std::to_string(process) + "/status");
-  std::string word;
-  double kib = 0;
-  while (status >> word && word != "VmHWM:") continue;
-  status >> kib;
-  return kib;
-}
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 std::vector<Document> make_documents(const std::vector<std::string>& events) {
   const auto schema = *Schema::built_in("telemetry");
@@ -103,7 +73,7 @@ void renew_ids(std::vector<Document>& documents) {
 Figures insert_bare(const std::string& uri, const std::string& database,
                     const std::vector<Document>& documents, std::size_t count, std::size_t lanes) {
   std::atomic<std::size_t> next = 0;
-  const auto cost = measure([&] {
+  return measure_events(count, [&] {
     std::vector<std::jthread> threads;
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       threads.emplace_back([&] {
@@ -124,9 +94,6 @@ Figures insert_bare(const std::string& uri, const std::string& database,
       });
     }
   });
-  const auto events = static_cast<double>(count);
-  return {.events_per_second = events / cost.seconds,
-          .cpu_per_100k = cost.cpu_seconds * 100'000 / events};
 }
 
 // The collection with the indexes that the collector makes.
@@ -149,17 +116,8 @@ void drop_database(const std::string& uri, const std::string& name) {
 
 class Bench {
  public:
-  Bench(std::string program, std::size_t events)
-      : program_(std::move(program)), payloads_(make_payloads(events, 1, 0)) {
-    for (auto& payload : payloads_) payload.pop_back();  // the end of the line
-    // Over several sensors, so that all partitions have some.
-    for (std::size_t i = 0; i < payloads_.size(); ++i) {
-      const auto name = payloads_[i].find("sensor_0");
-      payloads_[i].replace(name, 8, "sensor_" + std::to_string(i % 50));
-    }
-    produce();
-    documents_ = make_documents(payloads_);
-  }
+  Bench(std::string program, const std::vector<std::string>& events)
+      : chain_(std::move(program), "telemetry", events), documents_(make_documents(events)) {}
   ~Bench() {
     for (const auto& database : databases_) drop_database(mongodb_, database);
   }
@@ -180,129 +138,23 @@ class Bench {
     renew_ids(documents_);
     return insert_bare(mongodb_, database, documents_, documents_.size() / 5, lanes);
   }
-
-  // Everything in the topic, by a group that begins with it, into that database.
-  Figures persist(const std::string& database) {
-    const auto group = "bench-" + Id::random().text().substr(0, 8);
-    const auto watch = open_stream(group);
-    const auto process = start_collector(group, database);
-    const auto deadline = Clock::now() + kTimeMax;
-    std::optional<Clock::time_point> begun;
-    std::uint64_t before = 0;
-    for (;; std::this_thread::sleep_for(20ms)) {
-      require(Clock::now() < deadline, "persisting in time");
-      const auto account = watch->account();
-      if (account && account->totals.settled() > 0) {
-        if (!begun) {
-          begun = Clock::now();
-          before = account->totals.settled();
-        }
-        if (account->lag == 0) break;
-      }
-    }
-    const auto seconds = seconds_since(*begun);
-    const auto peak_kib = peak_memory_kib(process);
-    const auto usage = end(process);
-    const auto cpu = [](const timeval& time) {
-      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-    };
-    const auto events = static_cast<double>(payloads_.size());
-    return {.events_per_second = (events - static_cast<double>(before)) / seconds,
-            .cpu_per_100k = (cpu(usage.ru_utime) + cpu(usage.ru_stime)) * 100'000 / events,
-            .peak_mib = peak_kib / 1024};
-  }
+  Figures persist(const std::string& database) { return chain_.persist(mongodb_ + "/" + database); }
 
  private:
-  std::unique_ptr<Stream> open_stream(const std::string& group) {
-    KafkaStreamOptions options{
-        .cluster = {.brokers = kafka_}, .pipeline = "telemetry", .topic = topic_, .group = group};
-    return *open_kafka_stream(std::move(options), clock_, metrics_);
-  }
-
-  // As ingest does it.
-  void produce() {
-    const auto stream = open_stream("producing");
-    const auto producer = stream->make_producer();
-    const auto schema = *Schema::built_in("telemetry");
-    Envelope envelope;
-    envelope.received_at = clock_.now();
-    envelope.pipeline = "telemetry";
-    envelope.schema = schema.id();
-    envelope.source = "http";
-    std::size_t durable = 0;
-    const auto deadline = Clock::now() + kTimeMax;
-    for (std::size_t next = 0; durable < payloads_.size();) {
-      require(Clock::now() < deadline, "producing in time");
-      while (next < payloads_.size()) {
-        envelope.event = payloads_[next];
-        const auto key = "sensor_" + std::to_string(next % 50);
-        if (!producer->append({.envelope = envelope, .partition_key = key, .token = next})) break;
-        ++next;
-      }
-      for (const auto& delivery : producer->poll(100ms)) {
-        require(!delivery.error, "producing");
-        ++durable;
-      }
-    }
-  }
-
-  pid_t start_collector(const std::string& group, const std::string& database) {
-    const std::string pipeline = "pipeline=[{name = \"telemetry\", stream = \"kafka://" + kafka_ +
-                                 "\", topic = \"" + topic_ + "\", group = \"" + group +
-                                 "\", store = \"" + mongodb_ + "/" + database + "\"}]";
-    std::vector<std::string> words{program_, "run",    "--set", "roles=[\"persist\"]",
-                                   "--set",  pipeline, "--set", "http.listen=[\"127.0.0.1:0\"]"};
-    std::vector<char*> arguments;
-    for (auto& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "bench_persist.log",
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    pid_t process = -1;
-    require(
-        posix_spawn(&process, program_.c_str(), &actions, nullptr, arguments.data(), environ) == 0,
-        "starting the collector");
-    posix_spawn_file_actions_destroy(&actions);
-    return process;
-  }
-
-  static rusage end(pid_t process) {
-    kill(process, SIGTERM);
-    int status = 0;
-    rusage usage{};
-    require(wait4(process, &status, 0, &usage) == process, "waiting for the collector");
-    require(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the collector's end");
-    return usage;
-  }
-
-  const std::string program_;
-  const std::string kafka_ = kafka_address();
   const std::string mongodb_ = mongodb_address();
-  const std::string topic_ = "bench-" + Id::random().text().substr(0, 8);
-  SystemClock clock_;
-  Metrics metrics_;
-  std::vector<std::string> payloads_;
+  PersistChain chain_;
   std::vector<Document> documents_;
   std::vector<std::string> databases_;
 };
 
-void report(const char* name, const std::vector<Figures>& figures,
-            const std::vector<Figures>& bare) {
-  std::vector<double> ratios;
-  std::vector<double> rates;
-  std::vector<double> cpu;
-  std::vector<double> peak;
-  for (std::size_t i = 0; i < figures.size(); ++i) {
-    ratios.push_back(figures[i].events_per_second / bare[i].events_per_second);
-    rates.push_back(figures[i].events_per_second);
-    cpu.push_back(figures[i].cpu_per_100k);
-    peak.push_back(figures[i].peak_mib);
+// Over several sensors, so that all partitions have some.
+std::vector<std::string> make_events(std::size_t count) {
+  auto events = make_payloads(count, 1, 0);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    events[i].pop_back();  // the end of the line
+    events[i].replace(events[i].find("sensor_0"), 8, "sensor_" + std::to_string(i % 50));
   }
-  std::printf("%-40s ratio %5.2f   %9.0f events/s   %6.3f CPU s per 100,000 events", name,
-              median(ratios), median(rates), median(cpu));
-  if (median(peak) > 0) std::printf("   %.0f MiB at most", median(peak));
-  std::printf("\n");
+  return events;
 }
 
 }  // namespace
@@ -312,7 +164,7 @@ int main(int argc, char** argv) {
   const std::size_t events = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 300'000;
   const int rounds = argc > 3 ? std::atoi(argv[3]) : 3;
   mongoc_init();
-  Bench bench(argv[1], events);
+  Bench bench(argv[1], make_events(events));
   std::vector<Figures> one;
   std::vector<Figures> two;
   std::vector<Figures> persisted;
