@@ -16,6 +16,8 @@ struct Outcome {
   };
   Verdict verdict = Verdict::retry;
   std::string detail;  // why, for conflict, rejected and retry
+  // Of `retry`: nothing says whether it is the store that fails or this event.
+  bool unknown = false;
 };
 
 // How many records of a stream came to which end, since the stream began.

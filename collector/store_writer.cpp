@@ -82,20 +82,35 @@ bool StoreWriter::resolve(Work& work, Work::Repetition& repetition, const std::s
   return write_until_done(attempt, stop);
 }
 
+// A store may take a batch as a whole only, so one in which all fail, and nobody knows why, is
+// halved until the bad one is alone: but only while the store takes others, or that isn't known
+// either.
 bool StoreWriter::write_until_done(Attempt& attempt, const std::stop_token& stop) {
   attempt.lonely_failures.resize(attempt.events.size());
   Backoff backoff(50ms, 10s);
+  std::size_t part = attempt.events.size();  // so many are written at once
   bool store_takes_others = false;
   while (!attempt.events.empty()) {
-    auto outcomes = pipeline_.store->write(attempt.events);
-    CHECK(outcomes.size() == attempt.events.size());
-    keep_what_failed(attempt, outcomes, store_takes_others);
-    if (attempt.events.empty()) break;
+    part = std::min(part, attempt.events.size());
+    auto outcomes = pipeline_.store->write(std::span(attempt.events).first(part));
+    CHECK(outcomes.size() == part);
+    const auto left = keep_what_failed(attempt, outcomes, store_takes_others);
+    if (left == 0) {
+      part *= 2;
+      backoff.reset();
+      continue;
+    }
     retries_.add();
-    health_.down("the store doesn't take events: " +
-                 attempt.outcomes[attempt.entries.front()].detail);
+    const auto& why = attempt.outcomes[attempt.entries.front()];
+    health_.down("the store doesn't take events: " + why.detail);
+    const bool unknown = why.unknown;
+    if (unknown && left == part && part == 1) move_to_the_end(attempt);
+    const bool halves = unknown && left == part && part > 1 && (store_takes_others || !canary_);
+    if (halves) part /= 2;
+    if (halves && store_takes_others) continue;
     if (!pause(stop, backoff.next())) return false;
-    store_takes_others = takes_canary();
+    store_takes_others = unknown && takes_canary();
+    if (store_takes_others) backoff.reset();  // it is an event that has to wait, not the store
   }
   health_.up();
   return true;
@@ -107,18 +122,25 @@ bool StoreWriter::takes_canary() {
   return pipeline_.store->write({&*canary_, 1}).front().verdict != Verdict::retry;
 }
 
-// Moves what has come to its end out of the attempt. An event that fails again and again while the
-// store takes others is rejected, so that it can't hold up the rest for ever.
-void StoreWriter::keep_what_failed(Attempt& attempt, std::vector<Outcome>& outcomes,
-                                   bool store_takes_others) {
-  store_takes_others |= std::ranges::any_of(
-      outcomes, [](const auto& outcome) { return outcome.verdict != Verdict::retry; });
+// So that the others go on before the first one is tried again.
+void StoreWriter::move_to_the_end(Attempt& attempt) {
+  std::swap(attempt.events.front(), attempt.events.back());
+  std::swap(attempt.entries.front(), attempt.entries.back());
+  std::swap(attempt.lonely_failures.front(), attempt.lonely_failures.back());
+}
+
+// Moves what has come to its end out of the attempt, of whose first events these are the outcomes;
+// how many of them are left. An event that fails alone, for no known reason, again and again while
+// the store takes others, is rejected, so that it can't hold up the rest for ever.
+std::size_t StoreWriter::keep_what_failed(Attempt& attempt, std::vector<Outcome>& outcomes,
+                                          bool store_takes_others) {
+  const bool lonely = store_takes_others && outcomes.size() == 1;
   auto& [events, entries, ends, lonely_failures] = attempt;
   const auto now = clock_.now();
   std::size_t kept = 0;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     auto& outcome = outcomes[i];
-    if (outcome.verdict == Verdict::retry && store_takes_others &&
+    if (outcome.verdict == Verdict::retry && outcome.unknown && lonely &&
         ++lonely_failures[i] >= kLonelyFailuresMax) {
       outcome = {.verdict = Verdict::rejected,
                  .detail = "the store failed on it " + std::to_string(kLonelyFailuresMax) +
@@ -134,15 +156,18 @@ void StoreWriter::keep_what_failed(Attempt& attempt, std::vector<Outcome>& outco
       ++kept;
     }
   }
-  const auto passed =
-      std::find_if(entries.begin() + static_cast<std::ptrdiff_t>(kept), entries.end(),
-                   [&](auto entry) { return ends[entry].verdict == Verdict::stored; });
-  if (passed != entries.end()) {
+  const auto begin = static_cast<std::ptrdiff_t>(kept);
+  const auto end = static_cast<std::ptrdiff_t>(outcomes.size());
+  const auto passed = std::find_if(entries.begin() + begin, entries.begin() + end, [&](auto entry) {
+    return ends[entry].verdict == Verdict::stored;
+  });
+  if (passed != entries.begin() + end) {
     canary_ = std::move(events[static_cast<std::size_t>(passed - entries.begin())]);
   }
-  events.resize(kept);
-  entries.resize(kept);
-  lonely_failures.resize(kept);
+  events.erase(events.begin() + begin, events.begin() + end);
+  entries.erase(entries.begin() + begin, entries.begin() + end);
+  lonely_failures.erase(lonely_failures.begin() + begin, lonely_failures.begin() + end);
+  return kept;
 }
 
 // Makes a durable dead letter of everything that can't be stored: of entries by their index, of

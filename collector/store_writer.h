@@ -55,7 +55,9 @@ class StoreWriter {
   struct Attempt;
 
   bool write_until_done(Attempt& attempt, const std::stop_token& stop);
-  void keep_what_failed(Attempt& attempt, std::vector<Outcome>& outcomes, bool store_takes_others);
+  std::size_t keep_what_failed(Attempt& attempt, std::vector<Outcome>& outcomes,
+                               bool store_takes_others);
+  static void move_to_the_end(Attempt& attempt);
   bool takes_canary();
   bool resolve(Work& work, Work::Repetition& repetition, const std::stop_token& stop);
   bool bury(const Work& work, const std::stop_token& stop);

@@ -186,6 +186,7 @@ void MongodbBulkWriter::read_write_errors(const bson_t* reply, const MongodbBulk
     const auto event = sent[error.index];
     auto& outcome = bulk.outcomes[event];
     outcome.verdict = is_of_the_document(error.code) ? rejected : retry;
+    outcome.unknown = outcome.verdict == retry && !is_of_the_server(error.code);
     if (error.code == kDuplicateKey) {
       clashes_.push_back({event, error.of_key, std::move(error.message)});
     } else {

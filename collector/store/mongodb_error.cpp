@@ -34,6 +34,34 @@ constexpr std::array<std::uint32_t, 19> kOfTheDocument{
     17'280,  // KeyTooLong
 };
 
+constexpr std::array<std::uint32_t, 25> kOfTheServer{
+    6,       // HostUnreachable
+    7,       // HostNotFound
+    13,      // Unauthorized
+    18,      // AuthenticationFailed
+    24,      // LockTimeout
+    46,      // LockBusy
+    50,      // MaxTimeMSExpired
+    63,      // StaleShardVersion
+    89,      // NetworkTimeout
+    91,      // ShutdownInProgress
+    112,     // WriteConflict
+    133,     // FailedToSatisfyReadPreference
+    134,     // ReadConcernMajorityNotAvailableYet
+    150,     // StaleEpoch
+    189,     // PrimarySteppedDown
+    262,     // ExceededTimeLimit
+    9'001,   // SocketException
+    10'058,  // NotWritablePrimary, of old servers
+    10'107,  // NotWritablePrimary
+    11'600,  // InterruptedAtShutdown
+    11'601,  // Interrupted
+    11'602,  // InterruptedDueToReplStateChange
+    13'435,  // NotPrimaryNoSecondaryOk
+    13'436,  // NotPrimaryOrSecondary
+    14'031,  // OutOfDiskSpace
+};
+
 constexpr std::array<std::uint32_t, 2> kOfACommand{22, 10'334};
 
 }  // namespace
@@ -46,6 +74,10 @@ bool is_refused_user(const bson_error_t& error) {
 
 bool is_of_the_document(std::uint32_t code) {
   return std::ranges::find(kOfTheDocument, code) != kOfTheDocument.end();
+}
+
+bool is_of_the_server(std::uint32_t code) {
+  return std::ranges::find(kOfTheServer, code) != kOfTheServer.end();
 }
 
 bool is_of_a_document(const bson_error_t& error) {

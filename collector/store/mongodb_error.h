@@ -16,7 +16,10 @@ bool is_refused_user(const bson_error_t& error);
 // A failure that is the document's own, whatever the state of the server: it comes back however
 // often one tries.
 bool is_of_the_document(std::uint32_t code);
-// The same, of a command with several documents that was refused as a whole.
+// A failure of the server's state: no document is to blame. Neither this nor the above: nobody
+// knows.
+bool is_of_the_server(std::uint32_t code);
+// As is_of_the_document(), of a command with several documents that was refused as a whole.
 bool is_of_a_document(const bson_error_t& error);
 
 }  // namespace tributary::collector

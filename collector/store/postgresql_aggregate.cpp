@@ -43,6 +43,19 @@ std::string number_of(const std::string& value) {
          ")::double precision END";
 }
 
+// The sum of a column. Of doubles it is fast, and an error when it comes beyond them; of exact
+// numbers it is infinite then, as elsewhere.
+enum class Sum { of_doubles, of_exact_numbers };
+
+std::string sum_of(const std::string& column, Sum kind) {
+  if (kind == Sum::of_doubles) return "sum(" + column + ")";
+  const std::string sum = "sum(" + column + "::numeric)";
+  const std::string most = "'1.7976931348623157e308'::numeric";
+  return "CASE WHEN " + sum + " > " + most + " THEN 'Infinity'::double precision WHEN " + sum +
+         " < -" + most + " THEN '-Infinity'::double precision ELSE " + sum +
+         "::double precision END";
+}
+
 // The number that a member is, as an expression; NULL when it is none. A path leads through
 // objects only: `->` with a text finds nothing in an array.
 std::string field_of(const FieldPath& path, const PostgresqlLayout& layout) {
@@ -124,6 +137,16 @@ class BucketReader {
   }
 
   Result<void> read_stretch(std::int64_t start, std::int64_t length, std::size_t buckets) {
+    auto rows = sum_up(start, length, buckets, Sum::of_doubles);
+    if (!rows && rows.error() == errc::invalid_argument)
+      rows = sum_up(start, length, buckets, Sum::of_exact_numbers);
+    if (!rows) return std::unexpected(std::move(rows).error());
+    for (int row = 0; row < rows->size(); ++row) add(*rows, row);
+    return {};
+  }
+
+  Result<PostgresqlRows> sum_up(std::int64_t start, std::int64_t length, std::size_t buckets,
+                                Sum kind) const {
     const auto& layout = read_.layout();
     const PlaceRange part{.lower = std::max(rest_.lower, begin_of(start)),
                           .upper = std::min(rest_.upper, begin_of(start + length))};
@@ -139,18 +162,13 @@ class BucketReader {
     for (std::size_t i = 0; i < query_.fields.size(); ++i) {
       const auto name = "f" + std::to_string(i);
       values += ", " + field_of(query_.fields[i], layout) + " AS " + name;
-      for (const auto* function : {"count", "sum", "min", "max"}) {
-        sums.append(", ").append(function).append("(").append(name).append(")");
-      }
+      sums +=
+          ", count(" + name + "), " + sum_of(name, kind) + ", min(" + name + "), max(" + name + ")";
     }
-    TRIBUTARY_ASSIGN(
-        const auto rows,
-        read_.rows("SELECT " + sums + " FROM (SELECT " + values + " FROM " + layout.table() +
-                       conditions.where() + ") e GROUP BY b ORDER BY b" +
-                       (query_.descending ? " DESC" : "") + " LIMIT " + std::to_string(buckets),
-                   conditions.parameters()));
-    for (int row = 0; row < rows.size(); ++row) add(rows, row);
-    return {};
+    return read_.rows("SELECT " + sums + " FROM (SELECT " + values + " FROM " + layout.table() +
+                          conditions.where() + ") e GROUP BY b ORDER BY b" +
+                          (query_.descending ? " DESC" : "") + " LIMIT " + std::to_string(buckets),
+                      conditions.parameters());
   }
 
   void add(const PostgresqlRows& rows, int row) {

@@ -11,6 +11,10 @@ namespace tributary::collector {
 // Appendix A of PostgreSQL's documentation: the first two characters are the class.
 bool is_of_the_row(std::string_view state);
 
+// Whether it says that the server can't do it now, or not for us: none of the rows is to blame.
+// Neither this nor is_of_the_row(): nobody knows, say what a trigger raised.
+bool is_of_the_server(std::string_view state);
+
 // The server ended a statement for its time limit, or because somebody asked for it.
 bool is_cancelled(std::string_view state);
 

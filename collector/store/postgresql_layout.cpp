@@ -253,7 +253,7 @@ std::string PostgresqlLayout::sql() const {
 }
 
 std::string PostgresqlLayout::batch_sql(const Found& found) const {
-  std::string text = "CREATE TEMPORARY TABLE \"tributary_batch\" (ordinal integer";
+  std::string text = "CREATE TEMPORARY TABLE \"tributary_batch\" (\"_tributary_ordinal\" integer";
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     const auto& [name, kind, indexed] = columns_[i];
     // A number goes as text: its binary form is the server's own.
@@ -302,12 +302,13 @@ std::string PostgresqlLayout::key_join() const {
 }
 
 std::string PostgresqlLayout::known_sql() const {
-  return "SELECT b.ordinal, t._tributary_hash, t._tributary::jsonb ->> 'received_at'" + key_join() +
-         " WHERE t.xmin IS DISTINCT FROM pg_current_xact_id_if_assigned()::xid";
+  return "SELECT b._tributary_ordinal, t._tributary_hash, t._tributary::jsonb ->> 'received_at'" +
+         key_join() + " WHERE t.xmin IS DISTINCT FROM pg_current_xact_id_if_assigned()::xid";
 }
 
 std::string PostgresqlLayout::unhashed_sql() const {
-  return "SELECT b.ordinal, " + select_list("t.") + key_join() + " WHERE t._tributary_hash IS NULL";
+  return "SELECT b._tributary_ordinal, " + select_list("t.") + key_join() +
+         " WHERE t._tributary_hash IS NULL";
 }
 
 std::string PostgresqlLayout::select_list(std::string_view of_table) const {

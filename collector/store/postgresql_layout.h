@@ -97,14 +97,15 @@ class PostgresqlLayout {
   // The table and its indexes, for psql.
   [[nodiscard]] std::string sql() const;
 
-  // A table of the connection's own that takes a batch: `ordinal`, then columns(), then the rest of
-  // ours.
+  // A table of the connection's own that takes a batch: `_tributary_ordinal`, then columns(), then
+  // the rest of ours.
   [[nodiscard]] std::string batch_sql(const Found& found) const;
   [[nodiscard]] std::string copy_sql() const;
   // From there into the table, as far as their keys aren't there.
   [[nodiscard]] std::string insert_sql() const;
-  // Of the events of a batch that were in the table before this transaction: `ordinal`, hash and
-  // received_at; and for those whose row has no hash: `ordinal`, then select_list().
+  // Of the events of a batch that were in the table before this transaction: `_tributary_ordinal`,
+  // hash and received_at; and for those whose row has no hash: `_tributary_ordinal`, then
+  // select_list().
   [[nodiscard]] std::string known_sql() const;
   [[nodiscard]] std::string unhashed_sql() const;
 

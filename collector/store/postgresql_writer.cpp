@@ -45,6 +45,7 @@ struct PostgresqlWriter::Batch {
   std::vector<std::size_t> sorted;   // all
   std::vector<std::size_t> order{};  // those that have a row, so far
   std::size_t refused = 0;           // those that can't have one
+  bool unknown = false;              // why the rest failed
   std::vector<std::size_t> ends{};   // where in rows_ each one's row ends
   // What the transaction at work found to be there, by event; the last word counts.
   std::vector<std::pair<std::size_t, Outcome>> judged{};
@@ -67,7 +68,9 @@ PostgresqlWriter::Written PostgresqlWriter::write(std::span<const Event> events)
     problem = target_.text("prepare to write", ready.error());
   }
   for (auto& outcome : batch.outcomes) {
-    if (outcome.verdict == Verdict::retry && outcome.detail.empty()) outcome.detail = problem;
+    if (outcome.verdict != Verdict::retry) continue;
+    outcome.unknown = batch.unknown;
+    if (outcome.detail.empty()) outcome.detail = problem;
   }
   return {
       .outcomes = std::move(batch.outcomes), .problem = std::move(problem), .warning = warning_};
@@ -146,6 +149,7 @@ std::string PostgresqlWriter::write_all(Batch& batch) {
     if (written) continue;
     const auto& why = written.error();
     if (!is_of_the_row(why.state) || !connection_.usable()) {
+      batch.unknown = connection_.usable() && !is_of_the_server(why.state);
       if (is_of_the_table(why.state)) connection_ = {};  // it is looked at again
       return target_.text("write events", why);
     }

@@ -4,6 +4,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -494,6 +495,14 @@ TEST_CASE_METHOD(Fixture, "large, small and negative numbers count by their valu
   REQUIRE(extreme.min == -1e300);
   REQUIRE(extreme.max == 1e300);
   REQUIRE(range("2026-01-21T11:00:01Z", "2026-01-21T11:00:02Z").max == -5e-324);
+
+  store_with("2026-01-21T12:00:00Z", R"(,"x":1.7e308)");
+  store_with("2026-01-21T12:00:01Z", R"(,"x":1.7e308)");
+  const auto beyond = range("2026-01-21T12:00:00Z", "2026-01-21T13:00:00Z");
+  REQUIRE(beyond.count == 2);
+  REQUIRE(beyond.sum == std::numeric_limits<double>::infinity());
+  REQUIRE(beyond.min == 1.7e308);
+  REQUIRE(beyond.max == 1.7e308);
 }
 
 TEST_CASE_METHOD(Fixture, "late data is in the answer to the next question") {

@@ -63,6 +63,29 @@ TEST_CASE_METHOD(Fixture, "a table with a primary key, narrower columns and more
   REQUIRE(series_of(*store, {}).series.size() == 3);
 }
 
+TEST_CASE_METHOD(Fixture, "members may be called as our own SQL calls things, or the server") {
+  store.reset();
+  schema = custom_schema(
+      R"({"ordinal":{"type":"integer"},"xmin":{"type":"integer"},"ctid":{"type":"string"},
+          "select":{"type":"number"},"Order":{"type":"boolean"},"b":{"type":"integer"},
+          "t":{"type":"string"},"e":{"type":"object"},"f0":{"type":"number"}})",
+      R"({"key":["ordinal","t"]})");
+  open();
+  const std::string text = R"({"Order":true,"at":"2026-01-21T10:00:00Z","b":1,"ctid":"x","e":{},)"
+                           R"("f0":2.5,"ordinal":7,"select":1,"t":"y","xmin":3})";
+  std::vector<Event> events;
+  events.push_back(decode(schema, text));
+  REQUIRE(verdicts(store->write(events)) == std::vector{stored});
+  REQUIRE(verdicts(store->write(events)) == std::vector{duplicate});
+  for (const auto& filter : std::vector<Filter>{{"ordinal", "7"}, {"xmin", "3"}, {"b", "1"}}) {
+    REQUIRE(page_of(*store, {.filters = {filter}}).events == std::vector{text});
+  }
+  const auto buckets = buckets_of(*store, {.fields = {{"f0"}, {"b"}, {"xmin"}}}).buckets;
+  REQUIRE(buckets.at(0).fields.at(0).sum == 2.5);
+  REQUIRE(buckets.at(0).fields.at(1).sum == 1);
+  REQUIRE(buckets.at(0).fields.at(2).sum == 3);
+}
+
 TEST_CASE_METHOD(Fixture, "a table that others read by their language's order serves") {
   schema = built_in("telemetry");
   open();

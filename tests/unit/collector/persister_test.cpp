@@ -1,5 +1,7 @@
 #include "collector/persister.h"
 
+#include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <functional>
 #include <future>
@@ -25,6 +27,11 @@ class ScriptedStore final : public Store {
   std::vector<Outcome> write(std::span<const Event> events) override {
     const std::lock_guard lock(mutex_);
     ++writes_;
+    if (refused_ && std::ranges::any_of(events, refused_)) {
+      return std::vector(
+          events.size(),
+          Outcome{.verdict = Verdict::retry, .detail = "one is bad", .unknown = true});
+    }
     std::vector<Outcome> outcomes;
     for (const auto& event : events) outcomes.push_back(take(event));
     return outcomes;
@@ -38,6 +45,11 @@ class ScriptedStore final : public Store {
   void follow(Script script) {
     const std::lock_guard lock(mutex_);
     script_ = std::move(script);
+  }
+  // Takes no batch that has such an event.
+  void refuse_batch_with(std::function<bool(const Event&)> refused) {
+    const std::lock_guard lock(mutex_);
+    refused_ = std::move(refused);
   }
   [[nodiscard]] std::size_t stored() const {
     const std::lock_guard lock(mutex_);
@@ -61,6 +73,7 @@ class ScriptedStore final : public Store {
 
   mutable std::mutex mutex_;
   Script script_;
+  std::function<bool(const Event&)> refused_;
   std::map<std::string, ContentHash> hashes_;
   std::size_t writes_ = 0;
 };
@@ -159,7 +172,7 @@ TEST_CASE("a record that fails alone, again and again, is rejected, and the othe
   Fixture fixture;
   fixture.store->follow([](const Event& event) -> std::optional<Outcome> {
     if (event.json.find("10:00:11") == std::string::npos) return std::nullopt;
-    return Outcome{.verdict = Verdict::retry, .detail = "strange error"};
+    return Outcome{.verdict = Verdict::retry, .detail = "strange error", .unknown = true};
   });
   fixture.deliver({reading(0), reading(1), reading(2)});
   fixture.start();
@@ -177,11 +190,49 @@ TEST_CASE("a record that fails in a batch of its own is rejected once the store 
   fixture.drained();
   fixture.store->follow([](const Event& event) -> std::optional<Outcome> {
     if (event.json.find("10:00:11") == std::string::npos) return std::nullopt;
-    return Outcome{.verdict = Verdict::retry, .detail = "strange error"};
+    return Outcome{.verdict = Verdict::retry, .detail = "strange error", .unknown = true};
   });
   fixture.deliver({reading(1)});
   REQUIRE(fixture.drained().totals ==
           Totals{.stored = 1, .duplicates = 0, .conflicts = 0, .rejected = 1});
+}
+
+TEST_CASE("in a store that takes a batch as a whole only the bad record costs itself alone") {
+  const bool stored_before = GENERATE(true, false);
+  Fixture fixture;
+  fixture.start();
+  if (stored_before) {
+    fixture.deliver({reading(0)});
+    fixture.drained();
+  }
+  fixture.store->refuse_batch_with([](const Event& event) {
+    return event.json.find("10:00:11") != std::string::npos ||
+           event.json.find("10:00:24") != std::string::npos;
+  });
+  std::vector<std::string> readings;
+  for (int second = 1; second < 20; ++second) readings.push_back(reading(second));
+  fixture.deliver(readings);
+  const std::uint64_t good = stored_before ? 18 : 17;
+  REQUIRE(fixture.drained().totals ==
+          Totals{.stored = good, .duplicates = 0, .conflicts = 0, .rejected = 2});
+}
+
+TEST_CASE("what is known to be the store's own failure costs no record, however long it takes") {
+  Fixture fixture;
+  fixture.start();
+  fixture.deliver({reading(0)});
+  fixture.drained();
+  // Full: what it has already it takes all the same.
+  std::atomic<int> failures = 0;
+  fixture.store->follow([&](const Event& event) -> std::optional<Outcome> {
+    if (event.json.find("10:00:10") != std::string::npos || failures > 12) return std::nullopt;
+    ++failures;
+    return Outcome{.verdict = Verdict::retry, .detail = "no space left"};
+  });
+  fixture.deliver({reading(1), reading(2)});
+  REQUIRE(fixture.drained().totals ==
+          Totals{.stored = 3, .duplicates = 0, .conflicts = 0, .rejected = 0});
+  REQUIRE(failures > 12);
 }
 
 TEST_CASE("a stop while the store is down leaves the batch to the next start") {
