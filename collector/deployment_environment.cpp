@@ -139,7 +139,11 @@ Values take(const Settings& settings, const Settings* clickstream,
 
 std::string store_of(const Settings& settings, Values& values) {
   auto host = values[kHost];
-  if (std::ranges::count(host, ':') == 1) {
+  // What has an @ may have a password: it isn't shown.
+  if (host.find_first_of("@ ?") != std::string::npos) {
+    settings.refuse_variable(kHost, "is no host: a user is DB_USER's, a password DB_PASS's");
+    host.clear();
+  } else if (std::ranges::count(host, ':') == 1) {
     settings.refuse_variable(kHost, "\"" + host + "\" is no host: a port is DB_PORT's");
   }
   // An address of IPv6 has its brackets in a URI, and a list its commas; a path is a socket's.

@@ -66,7 +66,7 @@ bool holds(std::string_view type, bool limited, Kind kind) {
     case Kind::integer:
       return type == "bigint" || type == "integer" || type == "smallint";
     case Kind::number:
-      return type == "double precision" || type == "real" || type == "numeric";
+      return type == "double precision";  // the server would round, and say nothing
     case Kind::exact_number:
       return type == "numeric" && !limited;
     case Kind::boolean:
@@ -232,12 +232,16 @@ std::string PostgresqlLayout::definition(const PostgresqlColumn& column) const {
   return text;
 }
 
-std::string PostgresqlLayout::index_sql(const PostgresqlIndex& index) const {
+std::string PostgresqlLayout::fields_sql(const PostgresqlIndex& index) const {
   std::vector<std::string> fields;
   fields.reserve(index.fields.size());
   for (const auto& field : index.fields) fields.push_back(comparable(field));
+  return list_of(fields);
+}
+
+std::string PostgresqlLayout::index_sql(const PostgresqlIndex& index) const {
   return std::string(index.unique ? "CREATE UNIQUE INDEX" : "CREATE INDEX") + " IF NOT EXISTS " +
-         quoted_name(index.name) + "\n  ON " + quoted_table_ + " (" + list_of(fields) + ");\n";
+         quoted_name(index.name) + "\n  ON " + quoted_table_ + " (" + fields_sql(index) + ");\n";
 }
 
 std::string PostgresqlLayout::sql() const {
@@ -410,14 +414,17 @@ PostgresqlAnswer<PostgresqlLayout::Found> PostgresqlLayout::inspect(
       return of.at("unique") == true && fields == wanted;
     });
     if (there) continue;
-    auto command = index_sql(index);
-    std::ranges::replace(command, '\n', ' ');
+    // Without a name: another table may have ours, say one that was this one before.
+    found.missing.push_back("CREATE " + std::string(index.unique ? "UNIQUE " : "") + "INDEX ON " +
+                            quoted_table_ + " (" + fields_sql(index) + ")");
     if (index.unique) {
       return refuse("has no unique index on the key, so that events could be stored twice: run " +
-                    command);
+                    found.missing.back());
     }
+  }
+  for (const auto& command : found.missing) {
     found.warning +=
-        (found.warning.empty() ? "questions are slow without an index: run " : "") + command;
+        (found.warning.empty() ? "questions are slow without an index: run " : "; ") + command;
   }
   return found;
 }
@@ -434,7 +441,13 @@ PostgresqlAnswer<PostgresqlLayout::Found> PostgresqlLayout::prepare(
     return std::unexpected(made.error());
   }
   log_info("store", "made the table and its indexes", {{"table", table_name_}});
-  return inspect(connection);
+  TRIBUTARY_ASSIGN(found, inspect(connection));
+  // Their names may be taken: by a table that was this one before it got another name.
+  for (std::size_t tries = 0; tries < indexes_.size() && !found.missing.empty(); ++tries) {
+    for (const auto& command : found.missing) TRIBUTARY_TRY(connection.execute(command));
+    TRIBUTARY_ASSIGN(found, inspect(connection));
+  }
+  return found;
 }
 
 }  // namespace tributary::collector

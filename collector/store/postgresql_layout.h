@@ -60,9 +60,10 @@ std::string_view type_of(PostgresqlColumn::Kind kind);
 //
 // so that SELECT * shows what was posted. The columns of the key, the time and the series are NOT
 // NULL (the series may be NULL in a table of others). A table that exists may have more columns, if
-// they may be NULL or have a default, and may have integer or smallint for bigint, real or numeric
-// for double precision, varchar for text, json for jsonb: what doesn't fit is refused by the
-// server, row by row.
+// they may be NULL or have a default, and may have integer or smallint for bigint, varchar for
+// text, json for jsonb: what doesn't fit is refused by the server, row by row. (Of a varchar with a
+// limit it cuts blanks at the end.) What it would round, real or numeric for double precision, is
+// refused.
 //
 // Indexes; where the key has the time, it stands there with its nanoseconds:
 //
@@ -87,6 +88,8 @@ class PostgresqlLayout {
     bool table = false;
     std::string problem;  // why it can't be written to, and what to do; empty: it can
     std::string warning;  // what else to do; empty: nothing
+    std::vector<std::string>
+        missing;  // what makes its indexes; behind the unique one nothing is looked for
     // Of the columns that are text: as SQL, empty for others.
     std::vector<std::string> collations;
   };
@@ -133,6 +136,7 @@ class PostgresqlLayout {
   PostgresqlLayout() = default;
 
   [[nodiscard]] std::string definition(const PostgresqlColumn& column) const;
+  [[nodiscard]] std::string fields_sql(const PostgresqlIndex& index) const;
   [[nodiscard]] std::string index_sql(const PostgresqlIndex& index) const;
   [[nodiscard]] std::string key_join() const;
   [[nodiscard]] std::vector<const PostgresqlColumn*> in_table_order() const;

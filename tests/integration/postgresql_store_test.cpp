@@ -213,15 +213,4 @@ TEST_CASE_METHOD(PostgresqlFixture, "a question that takes too long says how to 
   REQUIRE_THAT((*hasty)->health().detail, !Catch::Contains("took longer"));
 }
 
-TEST_CASE_METHOD(PostgresqlFixture, "sums that no number holds are refused, not a failure") {
-  for (const auto* second : {"0", "1"}) {
-    store_one(*store,
-              reading("a", "2026-01-21T10:00:0" + std::string(second) + "Z", R"(,"x":1.7e308)"));
-  }
-  const auto refused = store->aggregate({.fields = {{"x"}}});
-  REQUIRE_FALSE(refused);
-  REQUIRE(refused.error() == errc::invalid_argument);
-  REQUIRE(store->health().up);
-}
-
 }  // namespace tributary::collector

@@ -197,5 +197,10 @@ TEST_CASE("a bad value of a variable is refused by its name and place") {
   says(mistakes({{"KAFKA_BOOTSTRAP_SERVERS", "one"}, {"KAFKA_TOPIC", "clicks.dead"}}),
        "environment: KAFKA_TOPIC: \"clicks.dead\" is the name of dead letters");
   says(mistakes({{"DB_HOST", "db:5433"}}), "environment: DB_HOST: \"db:5433\" is no host");
+  for (const auto* host : {"u:SECRET@db", " ", "db?sslmode=require"}) {
+    const auto said = mistakes({{"DB_HOST", host}});
+    says(said, "environment: DB_HOST: is no host");
+    REQUIRE(said.find("SECRET") == std::string::npos);
+  }
   says(mistakes({{"DB_HOST", "db"}, {"DB_PORT", "65536"}}), "DB_PORT");
 }
