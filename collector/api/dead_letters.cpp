@@ -10,6 +10,7 @@
 #include "collector/api/find_pipeline.h"
 #include "collector/api/replay_body.h"
 #include "collector/ingest/replay.h"
+#include "shared/base/hexadecimal.h"
 #include "shared/base/mutex.h"
 #include "shared/base/thread.h"
 #include "shared/base/utf8.h"
@@ -63,17 +64,6 @@ HttpResponse list(const HttpRequest& request, const Stream& stream) {
       R"(],"next":)" + (more ? "\"" + std::to_string(cursor) + "\"" : std::string("null")) + "}";
   return {
       .status = 200, .content_type = "application/json", .body = std::move(body), .headers = {}};
-}
-
-std::string hexadecimal(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
 }
 
 // The answer to a replay. As long as it runs there is an empty line now and then, from the first

@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "collector/store/mongodb_bson.h"
+#include "collector/store/wide_time.h"
 #include "shared/base/check.h"
+#include "shared/base/hexadecimal.h"
 #include "shared/event/json.h"
 #include "shared/event/key.h"
 
@@ -19,25 +21,6 @@ constexpr const char* kMeta = "_tributary";
 constexpr std::int64_t kExactInDouble = 1LL << 53U;
 constexpr std::int32_t kNanosecondsPerMillisecond = 1'000'000;
 constexpr std::int64_t kMillisecondsPerSecond = 1'000;
-constexpr std::size_t kWideTimeSize = 30;  // 2026-01-21T10:00:00.000000000Z
-
-// With nine fractional digits texts are in the order of time; with as many as needed they aren't.
-std::string wide_time(Timestamp time) {
-  const auto fraction = time.nanoseconds % 1'000'000'000;
-  time.nanoseconds -= fraction;
-  auto text = time.text();
-  text.pop_back();
-  const auto digits = std::to_string(fraction);
-  return text + "." + std::string(9 - digits.size(), '0') + digits + "Z";
-}
-
-// The canonical text again; other texts stay as they are.
-std::string narrow_time(std::string_view text) {
-  if (text.size() == kWideTimeSize) {
-    if (const auto time = Timestamp::parse(text)) return time->text();
-  }
-  return std::string(text);
-}
 
 bool is_uuid(std::string_view text) {
   constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -54,16 +37,6 @@ bool is_canonical(const json& event, const SchemaField& field) {
   if (field.type == SchemaField::Type::time) return text != nullptr && Timestamp::parse(*text);
   if (field.type == SchemaField::Type::uuid) return text != nullptr && is_uuid(*text);
   return true;
-}
-
-std::string hexadecimal(const std::uint8_t* bytes, std::uint32_t size) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const auto* byte = bytes; byte != bytes + size; ++byte) {
-    text += kDigits[*byte >> 4U];
-    text += kDigits[*byte & 0xfU];
-  }
-  return text;
 }
 
 bool append_bytes(bson_t* to, std::string_view name, const std::array<std::byte, 16>& bytes) {
@@ -505,7 +478,7 @@ json MongodbCodec::decode_meta(const bson_t* document) {
       std::uint32_t size = 0;
       const std::uint8_t* bytes = nullptr;
       bson_iter_binary(&member, nullptr, &size, &bytes);
-      value = hexadecimal(bytes, size);
+      value = hexadecimal({reinterpret_cast<const char*>(bytes), size});
     } else {
       value = value_json(member);
     }

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "collector/store/canonical_member.h"
+#include "collector/store/wide_time.h"
+#include "shared/base/hexadecimal.h"
 #include "shared/event/json.h"
 #include "shared/event/key.h"
 
@@ -21,7 +23,6 @@ constexpr std::int64_t kMicrosecondsPerSecond = 1'000'000;
 constexpr std::int32_t kNanosecondsPerMicrosecond = 1'000;
 constexpr std::int64_t kSecondsTo2000 = 946'684'800;  // PostgreSQL's times begin there
 constexpr std::size_t kUuidSize = 16;
-constexpr std::size_t kWideTimeSize = 30;  // 2026-01-21T10:00:00.000000000Z
 constexpr char kJsonbVersion = 1;
 constexpr int kOwnColumns = 3;  // behind <time>_ns: extra, hash, meta
 
@@ -102,42 +103,12 @@ std::optional<std::array<char, kUuidSize>> uuid_of(std::string_view text) {
   return bytes;
 }
 
-std::string hexadecimal(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kDigits[byte >> 4U];
-    text += kDigits[byte & 0xfU];
-  }
-  return text;
-}
-
 std::string uuid_text(std::string_view bytes) {
   auto text = hexadecimal(bytes);
   for (const std::size_t at : {8U, 13U, 18U, 23U}) {
     if (at <= text.size()) text.insert(at, "-");
   }
   return text;
-}
-
-// With nine fractional digits texts are in the order of time; with as many as needed they aren't.
-std::string wide_time(Timestamp time) {
-  constexpr std::int32_t kSecond = 1'000'000'000;
-  const auto fraction = time.nanoseconds % kSecond;
-  time.nanoseconds -= fraction;
-  auto text = time.text();
-  text.pop_back();
-  const auto digits = std::to_string(fraction);
-  return text + "." + std::string(9 - digits.size(), '0') + digits + "Z";
-}
-
-// The canonical text again; other texts stay as they are.
-std::string narrow_time(std::string_view text) {
-  if (text.size() == kWideTimeSize) {
-    if (const auto time = Timestamp::parse(text)) return time->text();
-  }
-  return std::string(text);
 }
 
 // Whether a canonical JSON text has a NUL in a string or a name, which jsonb can't hold.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "collector/store/page_builder.h"
+#include "shared/base/hexadecimal.h"
 
 namespace tributary::collector {
 namespace {
@@ -10,17 +11,6 @@ namespace {
 using nlohmann::json;
 
 int column(SqliteParameter parameter) { return static_cast<int>(parameter) - 1; }
-
-std::string hexadecimal(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kDigits[byte >> 4U];
-    text += kDigits[byte & 0xfU];
-  }
-  return text;
-}
 
 json meta_of(const SqliteStatement& row) {
   using enum SqliteParameter;

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "shared/base/check.h"
+#include "shared/base/hexadecimal.h"
 
 namespace tributary::collector {
 namespace {
@@ -19,13 +20,7 @@ std::string sha256(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (unsigned i = 0; i < size; ++i) {
-    text += kDigits[digest.at(i) >> 4];
-    text += kDigits[digest.at(i) & 15];
-  }
-  return text;
+  return hexadecimal({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 // Whether the detail of an event of that size says that it was longer.

@@ -1,9 +1,11 @@
 #include "tests/contract/store_verbs.h"
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 namespace tributary::collector::store_verbs {
 
@@ -172,6 +174,15 @@ std::vector<std::string> ids_of(const std::vector<Series>& series) {
   std::vector<std::string> ids;
   for (const auto& one : series) ids.push_back(one.id);
   return ids;
+}
+
+void wait_until(const std::function<bool()>& condition) {
+  using namespace std::chrono_literals;
+  const auto deadline = std::chrono::steady_clock::now() + 15s;
+  while (!condition()) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::sleep_for(5ms);
+  }
 }
 
 }  // namespace tributary::collector::store_verbs

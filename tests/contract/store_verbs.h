@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -55,5 +56,8 @@ SeriesPage series_of(Store& store, const SeriesQuery& query);
 // The series of all pages, each asked for behind the last one of the page before.
 std::vector<Series> all_series(Store& store, SeriesQuery query);
 std::vector<std::string> ids_of(const std::vector<Series>& series);
+
+// Fails the test when it takes longer than a few seconds.
+void wait_until(const std::function<bool()>& condition);
 
 }  // namespace tributary::collector::store_verbs

@@ -1,9 +1,7 @@
 #include "tests/integration/mongodb_fixture.h"
 
 #include <catch2/catch.hpp>
-#include <chrono>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "tests/contract/store_verbs.h"
 
@@ -31,15 +29,6 @@ std::string MongodbFixture::problem() const {
   const auto health = store->health();
   REQUIRE_FALSE(health.up);
   return health.detail;
-}
-
-void wait_until(const std::function<bool()>& condition) {
-  using namespace std::chrono_literals;
-  const auto deadline = std::chrono::steady_clock::now() + 15s;
-  while (!condition()) {
-    REQUIRE(std::chrono::steady_clock::now() < deadline);
-    std::this_thread::sleep_for(5ms);
-  }
 }
 
 }  // namespace tributary::collector

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,8 +23,5 @@ struct MongodbFixture {
   // Why health() says that it is down; fails the test when it isn't.
   std::string problem() const;
 };
-
-// Fails the test when it takes longer than a few seconds.
-void wait_until(const std::function<bool()>& condition);
 
 }  // namespace tributary::collector

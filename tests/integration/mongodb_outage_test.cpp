@@ -2,7 +2,6 @@
 // back.
 
 #include <catch2/catch.hpp>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -18,17 +17,9 @@ using namespace store_verbs;
 using namespace std::chrono_literals;
 using enum Outcome::Verdict;
 
-std::uint16_t mongodb_port() {
-  const auto address = mongodb_address();
-  const auto digits = address.substr(address.rfind(':') + 1);
-  std::uint16_t port = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  return port;
-}
-
 // The store reaches its server by a proxy.
 struct Fixture : MongodbFixture {
-  TcpProxy proxy{mongodb_port()};
+  TcpProxy proxy{port_of(mongodb_address())};
 
   Fixture() { open_by_proxy(); }
   // It is destroyed before the proxy is: the fixture's base would keep it longer.

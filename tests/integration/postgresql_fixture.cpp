@@ -1,8 +1,6 @@
 #include "tests/integration/postgresql_fixture.h"
 
 #include <catch2/catch.hpp>
-#include <chrono>
-#include <thread>
 
 #include "tests/contract/store_verbs.h"
 
@@ -38,15 +36,6 @@ std::vector<Event> clicks(const Schema& schema, std::size_t count, std::string_v
                     digits + R"(","event_time":"2026-01-21T10:00:00Z")" + std::string(more) + "}"));
   }
   return events;
-}
-
-void wait_until(const std::function<bool()>& condition) {
-  using namespace std::chrono_literals;
-  const auto deadline = std::chrono::steady_clock::now() + 15s;
-  while (!condition()) {
-    REQUIRE(std::chrono::steady_clock::now() < deadline);
-    std::this_thread::sleep_for(5ms);
-  }
 }
 
 }  // namespace tributary::collector

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,8 +25,5 @@ struct PostgresqlFixture {
 
 // The clickstream events …00 and so on, of users 0, 1, …
 std::vector<Event> clicks(const Schema& schema, std::size_t count, std::string_view more = "");
-
-// Fails the test when it takes longer than a few seconds.
-void wait_until(const std::function<bool()>& condition);
 
 }  // namespace tributary::collector

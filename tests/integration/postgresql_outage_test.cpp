@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <charconv>
 
 #include "tests/contract/store_verbs.h"
 #include "tests/integration/postgresql_fixture.h"
@@ -17,21 +16,13 @@ using namespace store_verbs;
 using namespace std::chrono_literals;
 using enum Outcome::Verdict;
 
-std::uint16_t postgresql_port() {
-  const auto address = postgresql_address();
-  const auto digits = address.substr(address.rfind(':') + 1);
-  std::uint16_t port = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  return port;
-}
-
 // The store reaches its server by a proxy.
 struct Fixture : PostgresqlFixture {
-  TcpProxy proxy{postgresql_port()};
+  TcpProxy proxy{port_of(postgresql_address())};
 
   Fixture() {
     auto uri = database.uri("connect_timeout=2");
-    const auto port = std::to_string(postgresql_port());
+    const auto port = std::to_string(port_of(postgresql_address()));
     uri.replace(uri.rfind(":" + port) + 1, port.size(), std::to_string(proxy.port()));
     auto opened = open_postgresql_store(
         {.uri = uri, .user = {}, .password = {}, .write_time = 1s, .query_time = 1s}, schema);

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
@@ -48,6 +49,13 @@ std::string mongodb_address() {
 std::string postgresql_address() {
   static const auto value = address("TRIBUTARY_TEST_POSTGRESQL", "postgresql");
   return value;
+}
+
+std::uint16_t port_of(std::string_view address) {
+  const auto digits = address.substr(address.rfind(':') + 1);
+  std::uint16_t port = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  return port;
 }
 
 }  // namespace tributary

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace tributary {
 
@@ -19,5 +21,8 @@ std::string mongodb_address();
 
 // postgresql://user:password@host:port/postgres, of a user who may make databases.
 std::string postgresql_address();
+
+// The port of one of these addresses.
+std::uint16_t port_of(std::string_view address);
 
 }  // namespace tributary
