@@ -132,7 +132,7 @@ Result<void> Agent::open_sensors() {
                                            [this] { forwarder_->wake(); });
   std::vector<Feed> feeds;
   for (const auto& sensor : config_.sensors) {
-    TRIBUTARY_ASSIGN(auto made, make_sensor(files_, sensor));
+    TRIBUTARY_ASSIGN(auto made, make_sensor(files_, clock_, sensor));
     const auto buffer = std::ranges::find(buffers, sensor.pipeline, &Buffer::pipeline);
     feeds.push_back({.name = sensor.name, .sensor = std::move(made), .buffer = *buffer});
   }

@@ -150,7 +150,8 @@ TEST_CASE("a recording is configured as a user writes it, and found beside the c
   const auto config = must(file.read());
   REQUIRE(config.full_policy("telemetry") == FullPolicy::block);  // it can wait
   REQUIRE(config.full_policy("other") == FullPolicy::drop_oldest);
-  const auto sensor = must(make_sensor(posix_file_system(), config.sensors.at(0)));
+  const SystemClock clock;
+  const auto sensor = must(make_sensor(posix_file_system(), clock, config.sensors.at(0)));
   const auto reading = must(sensor->sample({})).json;
   REQUIRE(reading.find(R"("sensor_id":"office")") != std::string::npos);
   REQUIRE(reading.find(R"("location":{"latitude":50.45,"longitude":3.95})") != std::string::npos);
