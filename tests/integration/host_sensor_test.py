@@ -1,8 +1,10 @@
 """The machine's own sensor, and what an edge says of itself."""
 
+import json
 import subprocess
 
 from harness import PROGRAMS, program_environment, toml
+from mqtt_device import Device
 from services.process import wait_until
 
 
@@ -67,3 +69,38 @@ def test_sample_list_shows_the_sensors_that_are_configured(place):
     wrong = edge_command(place, "sample", "--list", "3")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "takes no number" in wrong.stderr
+
+
+def test_the_retained_status_says_what_an_edge_holds_and_whether_it_is_there(site):
+    """`buffer_oldest` is the time that `tributary-edge buffer` tells."""
+    site.start_broker(own=True)
+    site.broker.kill()
+    edge = site.edge(sensor=[{"type": "host", "interval": "100ms"}]).start_and_wait()
+    wait_until(lambda: edge.buffered() >= 5, 20, "five events wait for the broker")
+    waiting = edge.get("/buffer").json()["pipelines"][0]
+    site.broker.start()
+
+    def retained():
+        """What a newcomer gets."""
+        with Device(site.broker, "newcomer") as device:
+            device.subscribe("tributary/edge/status")
+            message = device.received.get(timeout=20)
+            return json.loads(message.payload)
+
+    wait_until(lambda: edge.metric("tributary_edge_connected") == 1, 40, "the edge is connected")
+    status = retained()
+    assert list(status) == ["status", "version", "uptime_seconds", "buffer_records", "buffer_bytes", "buffer_oldest",
+                            "sampled", "published", "dropped", "damaged"]
+    assert status["status"] == "online"
+    assert status["version"] == edge_command(site.place, "version").stdout.split()[1]
+    assert status["buffer_oldest"] == waiting["oldest"]
+    assert 5 <= status["buffer_records"] <= status["sampled"]
+    assert (status["published"], status["dropped"], status["damaged"]) == (0, 0, 0)
+    assert 0 <= status["uptime_seconds"] < 60
+
+    edge.kill()
+    wait_until(lambda: retained() == {"status": "offline"}, 20, "the broker has told the edge's will")
+    edge.start_and_wait()
+    wait_until(lambda: retained()["status"] == "online", 20, "the edge is back")
+    assert edge.terminate() == 0
+    assert retained() == {"status": "offline"}
