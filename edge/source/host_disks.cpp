@@ -15,11 +15,10 @@ namespace {
 constexpr std::string_view kMounts = "/proc/self/mountinfo";
 
 // File systems whose bytes are on a disk, a card or a flash chip of this machine, and which can be
-// full. Overlay is the root of containers and of many a gateway.
-constexpr std::array<std::string_view, 20> kLocal{
-    "ext2",     "ext3",   "ext4",     "xfs",     "btrfs",   "f2fs",  "zfs",
-    "bcachefs", "jfs",    "reiserfs", "vfat",    "exfat",   "ntfs3", "ubifs",
-    "jffs2",    "yaffs2", "nilfs2",   "overlay", "hfsplus", "ufs"};
+// full.
+constexpr std::array<std::string_view, 19> kLocal{
+    "ext2", "ext3",  "ext4",  "xfs",   "btrfs", "f2fs",   "zfs",    "bcachefs", "jfs", "reiserfs",
+    "vfat", "exfat", "ntfs3", "ubifs", "jffs2", "yaffs2", "nilfs2", "hfsplus",  "ufs"};
 
 struct Mount {
   std::string device;  // major:minor
@@ -63,8 +62,10 @@ std::optional<Mount> parse(std::string_view line) {
 }
 
 // Parts of a file system that are mounted elsewhere once more (containers, services in a sandbox)
-// say nothing new; those of btrfs are its subvolumes.
+// say nothing new; those of btrfs are its subvolumes. An overlay is a container's, but the root of
+// many a gateway, too.
 bool is_default(const Mount& mount) {
+  if (mount.point == "/" && mount.type == "overlay") return true;
   return std::ranges::find(kLocal, mount.type) != kLocal.end() &&
          !mount.source.starts_with("/dev/loop") &&
          (mount.point == "/" || mount.root == "/" || mount.type == "btrfs");

@@ -241,8 +241,8 @@ TEST_CASE("things whose names come out the same have one value, and the other on
 
 TEST_CASE("file systems of disks are told once each, those of nothing and of others never") {
   ArmBoard board;
-  for (const auto* const point :
-       {"/data disk", "/snap/core", "/mnt/nas", "/run", "/srv", "/home", "/fuse"}) {
+  for (const auto* const point : {"/data disk", "/snap/core", "/mnt/nas", "/run", "/srv", "/home",
+                                  "/fuse", "/var/lib/docker/overlay2/5f3c/merged"}) {
     board.make_directory(point);
   }
   const std::string root = "27 1 179:2 / / rw - ext4 /dev/mmcblk0p2 rw\n";
@@ -254,13 +254,17 @@ TEST_CASE("file systems of disks are told once each, those of nothing and of oth
                "34 27 8:1 / /srv rw - xfs /dev/sda1 rw\n"
                "35 27 8:9 /sub /home rw - ext4 /dev/sdb1 rw\n"
                "36 27 0:52 / /fuse rw - fuse.sshfs you@there:/ rw\n"
-               "37 27 8:5 / /there/is/none rw - ext4 /dev/sdc rw\n");
+               "37 27 8:5 / /there/is/none rw - ext4 /dev/sdc rw\n"
+               "38 27 0:53 / /var/lib/docker/overlay2/5f3c/merged rw - overlay overlay rw\n");
   board.start();
   REQUIRE(names_beginning(board.values(), "disk_") ==
           std::vector<std::string>{"disk_data_disk_free_bytes", "disk_data_disk_size_bytes",
                                    "disk_data_disk_used_percent", "disk_root_free_bytes",
                                    "disk_root_size_bytes", "disk_root_used_percent"});
   REQUIRE(board.gaps()["disk_there_is_none_"] == "/there/is/none: No such file or directory");
+
+  board.mounts("27 1 0:40 / / rw - overlay overlay rw,lowerdir=" + std::string(5000, 'x') + "\n");
+  REQUIRE(names_beginning(board.values(), "disk_root_").size() == 3);
 
   // What hides a disk is not asked in its name.
   board.mounts(root + "32 27 0:50 / / rw - nfs4 nas:/export rw\n");
