@@ -15,6 +15,8 @@ kBackbonePackages=(
 )
 # What the preset `fuzz` is built with; llvm has the names for stack traces.
 kFuzzPackages=(clang-19 libclang-rt-19-dev llvm python3)
+# What packages are made and looked at with, and the Debian that they are installed in.
+kPackagingPackages=(dpkg-dev fakeroot lintian mandoc mmdebstrap python3 python3-pytest qemu-user-static)
 
 # need_packages NAME...: installs those that are missing. Touches apt only when one is.
 # Returns 1, having said what to do, when it can't.
