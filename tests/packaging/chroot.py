@@ -254,16 +254,10 @@ def mirror():
     """Where this machine's apt has Debian 12's main suite from, or what TRIBUTARY_TEST_DEBIAN_MIRROR says."""
     if named := os.environ.get("TRIBUTARY_TEST_DEBIAN_MIRROR"):
         return named
-    try:
-        targets = subprocess.run(["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)",
-                                  "Created-By: Packages"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                 check=False).stdout
-    except FileNotFoundError:
-        targets = ""
-    for line in targets.splitlines():
-        release, component, uri = line.split(" ", 2)
-        if (release, component) == (SUITE, "main"):
-            return uri
+    found = subprocess.run(["bash", "-c", "source tests/services/packages.sh; debian_mirror"], cwd=REPOSITORY,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
+    if found:
+        return found
     raise Unavailable(f"this machine's apt names no mirror with {SUITE} main: name one in TRIBUTARY_TEST_DEBIAN_MIRROR, "
                       "as http://HOST/debian")
 
