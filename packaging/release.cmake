@@ -5,6 +5,13 @@
 set(packages ${CMAKE_BINARY_DIR}/packages)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
+# With the commit's time in the packages, the same commit gives the same bytes.
+execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} log -1 --format=%ct
+                OUTPUT_VARIABLE time OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(NOT time)
+  set(time 0)
+endif()
+
 set(builds)
 set(before)
 foreach(preset release aarch64 armv7)
@@ -12,7 +19,7 @@ foreach(preset release aarch64 armv7)
   add_custom_target(packages-${preset}
     COMMAND ${CMAKE_COMMAND} --preset ${preset} -B ${build} -DTRIBUTARY_TESTS=OFF -DTRIBUTARY_WERROR=ON
     COMMAND ${CMAKE_COMMAND} --build ${build}
-    COMMAND ${CMAKE_CPACK_COMMAND} --config ${build}/CPackConfig.cmake -B ${packages}
+    COMMAND ${CMAKE_COMMAND} -E env SOURCE_DATE_EPOCH=${time} ${CMAKE_CPACK_COMMAND} --config ${build}/CPackConfig.cmake -D CPACK_OUTPUT_FILE_PREFIX=${packages}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} USES_TERMINAL VERBATIM)
   if(before)
     add_dependencies(packages-${preset} ${before}) # each takes all processors

@@ -30,12 +30,9 @@ class Build:
 
     def __init__(self, directory):
         self.directory = directory
-        cache = self._cache()
-        self.root = Path(cache.get("TRIBUTARY_SYSROOT") or "/")
-        compiler = cache["CMAKE_CXX_COMPILER"]
-        self.triplet = run(compiler, "-print-multiarch") or run(compiler, "-dumpmachine")
-        self.system = System(self.root, self.triplet, cache["CMAKE_OBJDUMP"])
-        self.architecture = {"x86_64-linux-gnu": "amd64", "aarch64-linux-gnu": "arm64", "arm-linux-gnueabihf": "armhf"}[self.triplet]
+        found = json.loads((directory / "packaging/system.json").read_text(encoding="utf-8"))
+        self.system = System(Path(found["root"]), found["triplet"], found["objdump"])
+        self.architecture, self.machine = found["architecture"], found["machine"]
         self._headers = None
 
     def program(self, name):
@@ -58,11 +55,6 @@ class Build:
         fields = self.system.fields(package)
         return fields.get("Source", package).split()[0]
 
-    def _cache(self):
-        lines = (self.directory / "CMakeCache.txt").read_text(encoding="utf-8").splitlines()
-        entries = (re.fullmatch(r"([^#/:][^:]*):[A-Z]+=(.*)", line) for line in lines)
-        return {entry[1]: entry[2] for entry in entries if entry}
-
     def _headers_of(self, program):
         inputs = set(run("ninja", "-C", self.directory, "-t", "inputs", f"bin/{program.name}").splitlines())
         headers, wanted = set(), False
@@ -77,7 +69,7 @@ class Build:
         if self._headers is None:
             self._headers = self.system.owners(lambda path: path.startswith("/usr/include/"))
         try:
-            return self._headers.get("/" + header.relative_to(self.root).as_posix())
+            return self._headers.get("/" + header.relative_to(self.system.root).as_posix())
         except ValueError:
             return None
 
@@ -99,8 +91,7 @@ def library(build, package, how):
 
 def files_of(build, program, packages, version):
     """The packages in the directory that have this program."""
-    machine = {"amd64": "x86_64", "arm64": "aarch64", "armhf": "armv7"}[build.architecture]
-    names = (f"{program}_{version}_{build.architecture}.deb", f"{program}-{version}-linux-{machine}.tar.gz")
+    names = (f"{program}_{version}_{build.architecture}.deb", f"{program}-{version}-linux-{build.machine}.tar.gz")
     return [packages / name for name in names if (packages / name).exists()]
 
 
