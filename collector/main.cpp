@@ -14,6 +14,7 @@
 #include "collector/dead_letter_command.h"
 #include "shared/base/version.h"
 #include "shared/config/command_line.h"
+#include "shared/front/health_command.h"
 #include "shared/observe/logging.h"
 
 namespace {
@@ -117,12 +118,13 @@ int main(int argc, char** argv) {
         .description = "say what is wrong with the configuration, and what it comes to",
         .arguments = ""},
        dead_letters_command(),
+       health_command(),
        {.name = "version", .description = "print the version", .arguments = ""}},
-      kVersion);
+      kVersionAndBuild);
   if (!outcome.command_line) return outcome.exit_status;
   const auto& command_line = *outcome.command_line;
   if (command_line.command == "version") {
-    std::printf("%s %s\n", kProgram, kVersion);
+    std::printf("%s %s\n", kProgram, kVersionAndBuild);
     return finish_output(kExitOk, kProgram);
   }
   auto config = load(command_line);
@@ -131,6 +133,9 @@ int main(int argc, char** argv) {
     return kExitUsage;
   }
   if (command_line.command == "check-config") return finish_output(check(*config), kProgram);
+  if (command_line.command == "health") {
+    return finish_output(run_health(config->http.options.listen, kProgram), kProgram);
+  }
   if (command_line.command == "dead-letters") {
     return finish_output(run_dead_letters(*config, command_line), kProgram);
   }

@@ -80,7 +80,8 @@ void read_mqtt(const Settings& mqtt, Config& config) {
   receipts.timeout = mqtt.duration("receipt_timeout", 10s, 1s, 1h);
   receipts.timeout_max = std::max<milliseconds>(60s, receipts.timeout);
   receipts.window = static_cast<std::size_t>(mqtt.integer("window", 16, 1, 1000));
-  config.outbox.batch_size = mqtt.bytes("batch_size", 64 * kKiB, kKiB, 64 * kKiB);
+  config.outbox.batch_size =
+      static_cast<std::size_t>(mqtt.bytes("batch_size", 64 * kKiB, kKiB, 64 * kKiB));
   config.outbox.batch_wait = mqtt.duration("batch_wait", 50ms, 0ms, 60s);
 }
 

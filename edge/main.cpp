@@ -14,6 +14,7 @@
 #include "shared/base/version.h"
 #include "shared/config/command_line.h"
 #include "shared/config/settings.h"
+#include "shared/front/health_command.h"
 #include "shared/io/file_system.h"
 #include "shared/observe/logging.h"
 
@@ -120,15 +121,16 @@ int main(int argc, char** argv) {
       {"check-config", "read the configuration and the recordings, and say what is wrong"},
       {"sample", "print readings of every sensor", "how many of each (default: 1)"},
       buffer_command(),
+      health_command(),
       {"version", "print the version"},
   };
   const auto outcome = parse_command_line(
       argc, argv, kProgram, "Samples sensors into a crash-safe buffer and delivers it over MQTT.",
-      commands, kVersion);
+      commands, kVersionAndBuild);
   if (!outcome.command_line) return outcome.exit_status;
   const auto& command_line = *outcome.command_line;
   if (command_line.command == "version") {
-    std::printf("%s %s\n", kProgram, kVersion);
+    std::printf("%s %s\n", kProgram, kVersionAndBuild);
     return finish_output(kExitOk, kProgram);
   }
   const auto config = load(command_line);
@@ -137,6 +139,9 @@ int main(int argc, char** argv) {
     return kExitUsage;
   }
   if (command_line.command == "check-config") return finish_output(check_config(*config), kProgram);
+  if (command_line.command == "health") {
+    return finish_output(run_health(config->http.listen, kProgram), kProgram);
+  }
   if (command_line.command == "sample") {
     return finish_output(sample(*config, command_line.arguments), kProgram);
   }

@@ -1,4 +1,4 @@
-"""The ends of what the failed tests printed, from a JUnit file of ctest's: failures.py FILE."""
+"""The ends of what the failed tests printed, from JUnit files of ctest's: failures.py FILE..."""
 
 import sys
 import xml.etree.ElementTree as xml
@@ -13,8 +13,8 @@ def ending(text):
     return [line if len(line) <= COLUMNS else line[:COLUMNS] + "…" for line in lines if line.strip()][-LINES:]
 
 
-def main(file):
-    tests = xml.parse(file).getroot().findall("testcase")
+def main(files):
+    tests = [test for file in files for test in xml.parse(file).getroot().findall("testcase")]
     failed = [test for test in tests if test.get("status") == "fail"]
     for test in failed:
         print(f"\n---- {test.get('name')}")
@@ -23,4 +23,4 @@ def main(file):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

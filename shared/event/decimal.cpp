@@ -3,14 +3,13 @@
 #include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string_view>
 
 namespace tributary {
 namespace {
 
-__extension__ using Wide = unsigned __int128;
-
-// No product of 10^kTenMax and 19 digits overflows 128 bits.
+// 10^19 is the last power of ten in 64 bits.
 constexpr int kTenMax = 19;
 
 std::uint64_t ten_to_the(int exponent) {
@@ -48,19 +47,20 @@ Decimal Decimal::of(const nlohmann::json& number) {
 
 bool Decimal::is_multiple_of(const Decimal& divisor) const {
   if (digits == 0) return true;
-  Wide rest = digits;
-  Wide by = divisor.digits;
-  int tens = exponent - divisor.exponent;
-  if (tens < -kTenMax) {
-    // Only tens can make up for it, and 64 bits don't hold that many.
-    return false;
-  }
+  const int tens = exponent - divisor.exponent;
   if (tens < 0) {
-    by *= ten_to_the(-tens);
-    return rest % by == 0;
+    if (tens < -kTenMax) return false;
+    const auto power = ten_to_the(-tens);
+    return digits % power == 0 && digits / power % divisor.digits == 0;
   }
-  for (; tens > 0 && rest != 0; --tens) rest = rest % by * 10;
-  return rest % by == 0;
+  // What the divisor doesn't share with the digits must be in the tens.
+  auto rest = divisor.digits / std::gcd(divisor.digits, digits);
+  for (int i = 0; i < tens && rest != 1; ++i) {
+    const auto shared = std::gcd(rest, std::uint64_t{10});
+    if (shared == 1) return false;
+    rest /= shared;
+  }
+  return rest == 1;
 }
 
 }  // namespace tributary

@@ -39,7 +39,10 @@ HostPort split(const std::string& address) {
 }
 
 void limit_time(int socket, std::chrono::milliseconds time) {
-  const timeval limit{.tv_sec = time.count() / 1000, .tv_usec = time.count() % 1000 * 1000};
+  const timeval limit{
+      .tv_sec = static_cast<std::time_t>(time.count() / 1000),
+      .tv_usec = static_cast<suseconds_t>(time.count() % 1000 * 1000),
+  };
   setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }

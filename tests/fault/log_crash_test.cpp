@@ -10,7 +10,14 @@
 using namespace tributary;
 using namespace tributary::test;
 
+#ifndef TRIBUTARY_CRASH_STRIDE
+#define TRIBUTARY_CRASH_STRIDE 1
+#endif
+
 namespace {
+
+// From one crash point to the next; the first is chosen by the seed.
+constexpr std::uint64_t kStride = TRIBUTARY_CRASH_STRIDE;
 
 constexpr std::array kCrashes{Crash::process, Crash::drop, Crash::tear, Crash::corrupt};
 
@@ -89,7 +96,7 @@ TEST_CASE("what was committed is readable after a crash at any point, and nothin
   for (const auto& variant : kVariants) {
     const auto script = random();
     bool more = true;
-    for (std::uint64_t after = 0; more; ++after, ++points) {
+    for (std::uint64_t after = script % kStride; more; after += kStride, ++points) {
       MemoryFileSystem files;
       Truth truth;
       files.crash_after(after);

@@ -69,7 +69,8 @@ void check_records(Truth& truth, const Log& log, Sequence released) {
 }  // namespace
 
 void LogUser::append() {
-  auto text = "life " + std::to_string(random_()) + std::string(random_() % 300, 'x');
+  auto text = "life " + std::to_string(random_()) +
+              std::string(static_cast<std::size_t>(random_() % 300), 'x');
   const auto sequence = log_.append(as_bytes(text));
   if (!sequence) {
     REQUIRE((sequence.error() == errc::log_full || sequence.error() == errc::queue_full));

@@ -69,6 +69,8 @@ class Program(Process):
     started again."""
 
     program = ""
+    programs = PROGRAMS  # where the program is
+    emulator = ()        # what runs it, when it is for another processor
 
     def __init__(self, place, name, settings, configuration=None, command="run"):
         self.place = Path(place, name)
@@ -84,7 +86,7 @@ class Program(Process):
         file = ["--config", self.configuration] if self.configuration else []
         sets = [part for key, value in self.settings.items() if value is not None
                 for part in ("--set", f"{key}={toml(value)}")]
-        self.command = [str(part) for part in [PROGRAMS / self.program, command, *file, *sets]]
+        self.command = [str(part) for part in [*self.emulator, self.programs / self.program, command, *file, *sets]]
 
     def start_and_wait(self, limit=30):
         """Returns once the process answers."""
@@ -191,7 +193,7 @@ class Edge(Program):
 
     def records_on_disk(self):
         """The same of an edge that doesn't run."""
-        report = subprocess.run([PROGRAMS / self.program, "buffer", "--set", f"buffer.path={toml(self.buffer)}"],
+        report = subprocess.run([*self.emulator, self.programs / self.program, "buffer", "--set", f"buffer.path={toml(self.buffer)}"],
                                 env=self.environment, cwd=self.place, stdout=subprocess.PIPE, timeout=30, check=True)
         return sum(pipeline["records"] for pipeline in json.loads(report.stdout)["pipelines"])
 

@@ -1,12 +1,14 @@
 # shellcheck shell=bash
 # What Tributary needs from Debian 12, in one place. Sourced by ./demo and ./check.
 
-kBuildPackages=(
-  ca-certificates ccache cmake g++ ninja-build pkg-config
-  libasio-dev libcli11-dev libfmt-dev libjemalloc-dev libmosquitto-dev libre2-dev librestinio-dev libspdlog-dev
-  libsqlite3-dev libssl-dev libtomlplusplus-dev libvalijson-dev libxxhash-dev nlohmann-json3-dev
-  prometheus-cpp-dev catch2 librdkafka-dev libmongoc-dev libbson-dev libpq-dev zlib1g-dev
+kBuildTools=(ca-certificates ccache cmake g++ ninja-build pkg-config)
+# What is linked into the programs and the unit tests; toolchains/make_sysroot fetches the same for other processors.
+kEdgeLibraries=(
+  libasio-dev libcli11-dev libfmt-dev libmosquitto-dev libre2-dev librestinio-dev libspdlog-dev libssl-dev
+  libtomlplusplus-dev libvalijson-dev libxxhash-dev nlohmann-json3-dev prometheus-cpp-dev catch2 zlib1g-dev
 )
+kCollectorLibraries=(libjemalloc-dev libsqlite3-dev librdkafka-dev libmongoc-dev libbson-dev libpq-dev)
+kBuildPackages=("${kBuildTools[@]}" "${kEdgeLibraries[@]}" "${kCollectorLibraries[@]}")
 kRunPackages=(mosquitto curl)
 kTestPackages=(git python3 python3-pytest python3-paho-mqtt python3-confluent-kafka openssl wrk)
 # What a Kafka from Maven and a mongod from PyPI are fetched with, run on and looked at with; PostgreSQL.
@@ -15,6 +17,14 @@ kBackbonePackages=(
 )
 # What the preset `fuzz` is built with; llvm has the names for stack traces.
 kFuzzPackages=(clang-19 libclang-rt-19-dev llvm python3)
+# What the presets `aarch64` and `armv7` are built with, and run with here.
+kCrossPackages=(g++-aarch64-linux-gnu g++-arm-linux-gnueabihf mmdebstrap qemu-user-static file)
+
+# The host's own mirror of Debian 12's main archive; nothing when apt has none.
+debian_mirror() {
+  apt-get indextargets --no-release-info --format '$(REPO_URI)' \
+    'Created-By: Packages' 'Component: main' 'Release: bookworm' 2>/dev/null | head -n 1
+}
 
 # need_packages NAME...: installs those that are missing. Touches apt only when one is.
 # Returns 1, having said what to do, when it can't.

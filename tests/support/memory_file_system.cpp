@@ -41,8 +41,9 @@ class MemoryFile final : public File {
     }
     const auto size = node_->now.size();
     if (offset >= size) return std::size_t{0};
-    const auto count = std::min<std::size_t>(into.size(), size - offset);
-    std::ranges::copy(ByteView(node_->now).subspan(offset, count), into.begin());
+    const auto at = static_cast<std::size_t>(offset);
+    const auto count = std::min(into.size(), size - at);
+    std::ranges::copy(ByteView(node_->now).subspan(at, count), into.begin());
     return count;
   }
 
@@ -57,12 +58,12 @@ class MemoryFile final : public File {
     const auto used = files_.used();
     if (used + grown > files_.capacity_) {
       const auto over = used + grown - files_.capacity_;
-      count = over < count ? count - over : 0;
+      count -= static_cast<std::size_t>(std::min<std::uint64_t>(over, count));
       begun = fail_with(ENOSPC, path_);
     }
     if (!files_.powerless() && count > 0) {
-      change(
-          {false, offset, Bytes(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(count))});
+      change({false, static_cast<std::size_t>(offset),
+              Bytes(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(count))});
     }
     files_.finish_change();
     return begun;
@@ -93,7 +94,7 @@ class MemoryFile final : public File {
     const std::lock_guard lock(files_.mutex_);
     TRIBUTARY_TRY(alive());
     TRIBUTARY_TRY(files_.begin(Operation::truncate, path_));
-    change({true, size, {}});
+    change({true, static_cast<std::size_t>(size), {}});
     files_.finish_change();
     return {};
   }
@@ -381,7 +382,8 @@ void MemoryFileSystem::corrupt(Node& node, std::mt19937_64& random) {
   for (auto& change : node.unsynced) {
     if (!change.truncation) {
       for (std::size_t i = 0; i < 1 + change.bytes.size() / 64; ++i) {
-        change.bytes[random() % change.bytes.size()] = static_cast<std::byte>(random() & 0xFF);
+        change.bytes[static_cast<std::size_t>(random() % change.bytes.size())] =
+            static_cast<std::byte>(random() & 0xFF);
       }
     }
     apply(node.durable, change);
@@ -444,14 +446,14 @@ void MemoryFileSystem::flip(const std::filesystem::path& path, std::uint64_t off
                             unsigned bits) {
   auto bytes = contents(path);
   CHECK(offset < bytes.size());
-  bytes[offset] ^= static_cast<std::byte>(bits);
+  bytes[static_cast<std::size_t>(offset)] ^= static_cast<std::byte>(bits);
   put(path, std::move(bytes));
 }
 
 void MemoryFileSystem::shrink(const std::filesystem::path& path, std::uint64_t count) {
   auto bytes = contents(path);
   CHECK(count <= bytes.size());
-  bytes.resize(bytes.size() - count);
+  bytes.resize(bytes.size() - static_cast<std::size_t>(count));
   put(path, std::move(bytes));
 }
 

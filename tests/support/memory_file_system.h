@@ -91,7 +91,7 @@ class MemoryFileSystem final : public FileSystem {
 
   struct Change {  // of a file's bytes: a write, or a truncation when `truncation`
     bool truncation = false;
-    std::uint64_t offset = 0;  // or the size
+    std::size_t offset = 0;  // or the size
     Bytes bytes;
   };
   struct Node {

@@ -358,7 +358,7 @@ TEST_CASE(
       const auto more = 1 + random() % 20;
       write_events(*story.log, written + 1, written + more);
       written += more;
-      durable.resize(written + 1, false);
+      durable.resize(static_cast<std::size_t>(written) + 1, false);
     }
     story.publisher.room = random() % 4;
     for (const auto& range : story.publish()) in_flight.push_back(range);
@@ -376,7 +376,7 @@ TEST_CASE(
     story.release();
     const auto position = story.log->position(kPublisherCursor);
     for (std::uint64_t n = 1; n <= written; ++n) {
-      if (position.released({n})) REQUIRE(durable[n]);
+      if (position.released({n})) REQUIRE(durable[static_cast<std::size_t>(n)]);
     }
     if (random() % 200 == 0) {
       story.open();

@@ -34,3 +34,19 @@ TEST_CASE("a number is a multiple as its decimal digits say") {
   REQUIRE_FALSE(is_multiple("1", "1e300"));
   REQUIRE_FALSE(is_multiple("1e300", "7"));
 }
+
+TEST_CASE("a multiple is what leaves no rest, with as many tens as it takes") {
+  const auto times_ten_to_the = [](std::uint64_t digits, int exponent) {
+    for (; exponent > 0; --exponent) digits *= 10;
+    return digits;
+  };
+  for (std::uint64_t digits = 1; digits < 130; ++digits) {
+    for (std::uint64_t divisor = 1; divisor < 130; ++divisor) {
+      for (int tens = -5; tens <= 5; ++tens) {
+        CAPTURE(digits, divisor, tens);
+        REQUIRE(tributary::Decimal{digits, tens}.is_multiple_of({divisor, 0}) ==
+                (times_ten_to_the(digits, tens) % times_ten_to_the(divisor, -tens) == 0));
+      }
+    }
+  }
+}

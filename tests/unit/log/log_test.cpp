@@ -274,8 +274,8 @@ TEST_CASE("released ranges are a set of sequences") {
       const auto first = 1 + random() % 40;
       const auto last = std::min<std::uint64_t>(40, first + random() % 6);
       add_released(position, range(first, last));
-      for (auto at = first; at <= last; ++at) released[at] = true;
-      for (std::uint64_t at = 1; at <= 40; ++at) REQUIRE(position.released({at}) == released[at]);
+      for (auto at = first; at <= last; ++at) released[static_cast<std::size_t>(at)] = true;
+      for (std::size_t at = 1; at <= 40; ++at) REQUIRE(position.released({at}) == released[at]);
       Sequence end = position.prefix;
       for (const auto& one : position.ranges) {
         REQUIRE(one.first > end.next());
