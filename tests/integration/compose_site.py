@@ -22,6 +22,9 @@ from services.process import Process, free_port, wait_until
 
 _CONFIGURATION = {"tributary-collector": "/etc/tributary/collector.toml", "tributary-edge": "/etc/tributary/edge.toml"}
 
+# Stands for what the image brings.
+_LOGGING = "Configuration: {Appenders: {}, Loggers: {Root: {level: info}, Logger: []}}\n"
+
 
 def rewritten(text, names):
     """`text` with each of `names` as its value, the longest first."""
@@ -95,11 +98,11 @@ class ComposedProgram(Program):
         self._token = site.variables["ADMIN_TOKEN"]
         self.compose()
 
-    def check_config(self):
-        """The exit status of check-config, and what it printed."""
-        self.compose("check-config")
-        done = subprocess.run(self.command, env=self.environment, cwd=self.directory, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
+    def command_line(self, command):
+        """The exit status of another command of the program, and what it printed."""
+        done = subprocess.run([self.command[0], command, *self.command[2:]], env=self.environment, cwd=self.directory,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30,
+                              check=False)
         return done.returncode, done.stdout
 
     def request(self, method, path, body=None, headers=None, timeout=60):
@@ -173,8 +176,8 @@ class ComposedKafka(Kafka):
         folders = {kind: self.directory / kind for kind in ("default", "mounted", "final")}
         for folder in folders.values():
             folder.mkdir()
-        for name in ("server.properties", "log4j2.yaml", "tools-log4j2.yaml"):
-            (folders["default"] / name).write_text("Configuration: {}\n" if name.endswith("yaml") else "")
+        for name, text in (("server.properties", ""), ("log4j2.yaml", _LOGGING), ("tools-log4j2.yaml", _LOGGING)):
+            (folders["default"] / name).write_text(text)
         options = [part for kind, folder in folders.items() for part in (f"--{kind}-configs-dir", folder)]
         done = subprocess.run(list(map(str, [*self.java(), "kafka.docker.KafkaDockerWrapper", "setup", *options])),
                               env={"PATH": os.environ["PATH"]} | environment, stdin=subprocess.DEVNULL,

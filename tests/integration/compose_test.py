@@ -102,9 +102,11 @@ def test_setup_makes_secrets_of_its_own_and_keeps_what_is_there(file):
 def test_the_programs_take_the_configuration_of_their_services(place):
     site = ComposeSite(place, tls=True)
     for service in sorted(OURS):
-        status, output = site.program(service).check_config()
+        status, output = site.program(service).command_line("check-config")
         assert status == 0 and "note:" not in output, f"{service}: {output}"
-    assert "topic raw_events group event_ingestors, store postgresql://postgresql:5432/events_db as collector" in output
+        if service.startswith("clickstream"):
+            store = "store postgresql://postgresql:5432/events_db as collector table events"
+            assert f"as collector topic raw_events group event_ingestors, {store}" in output
 
 
 @pytest.fixture
@@ -117,15 +119,13 @@ def compose_site(place):
 class Client:
     """One that speaks MQTT 5 with a password."""
 
-    def __init__(self, site, user, password, keep=False, ca=None):
+    def __init__(self, site, user, password, keep=False, ca=None, name=None):
         self.received, self._answers = queue.Queue(), queue.Queue()
-        self._client = client = paho.Client(client_id=f"client-of-{user}", protocol=paho.MQTTv5)
+        self._client = client = paho.Client(client_id=name or f"client-of-{user}", protocol=paho.MQTTv5)
         client.username_pw_set(user, password)
         client.on_message = lambda client, data, message: self.received.put((message.topic, message.payload))
         for event in ("on_connect", "on_subscribe"):
             setattr(client, event, lambda client, data, flags_or_id, answer, properties: self._answers.put(answer))
-        # paho tells of a PUBACK without its reason: that one is on the wire only.
-        client.on_publish = lambda client, data, id: self._answers.put(id)
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 3600 if keep else 0
         if ca:
@@ -167,18 +167,32 @@ def test_an_edge_can_neither_speak_for_another_one_nor_hear_what_is_not_for_it(p
     site = ComposeSite(place, MQTT_DEVICES="shed:hunter2 barn:hunter3")
     site.start_mosquitto()
     try:
-        with collector_of(site) as collector, edge_of(site) as edge, Client(site, "barn", "hunter3") as barn:
+        def barn_of(site):
+            return Client(site, "barn", "hunter3")
+
+        def attempt(who, *topics):
+            for topic in topics:  # Debian's Mosquitto ends a connection that publishes where it may not
+                with who(site) as client:
+                    client.publish(topic)
+
+        with collector_of(site) as collector, edge_of(site, name="ear") as edge, barn_of(site) as barn:
             for client in (collector, edge, barn):
                 client.subscribe("tributary/#")
-            edge.publish("tributary/barn/events/telemetry", "tributary/barn/status", "tributary/gateway-1/receipts",
-                         "tributary/events/telemetry", "elsewhere", "tributary/gateway-1/events/telemetry")
-            barn.publish("tributary/gateway-1/receipts", "tributary/barn/status")
-            heard = {"tributary/gateway-1/events/telemetry", "tributary/barn/status"}
-            assert {topic for topic, _ in collector.hear(2)} == heard
-            collector.publish("tributary/barn/events/telemetry", "tributary/barn/receipts", "tributary/gateway-1/receipts")
-            assert collector.hear(2) and collector.received.empty(), "the two receipts, and nothing else, came through"
-            assert edge.hear(1) == [("tributary/gateway-1/receipts", b"x")] and edge.received.empty()
-            assert barn.hear(1) == [("tributary/barn/receipts", b"x")] and barn.received.empty()
+            attempt(edge_of, "tributary/barn/events/telemetry", "tributary/barn/status", "tributary/gateway-1/receipts",
+                    "tributary/barn/receipts", "tributary/events/telemetry", "elsewhere", "tributary/gateway-1/events/telemetry")
+            assert collector.hear(1) == [("tributary/gateway-1/events/telemetry", b"x")]
+            barn.publish("tributary/barn/status")
+            assert collector.hear(1) == [("tributary/barn/status", b"x")]
+            collector.publish("tributary/barn/receipts", "tributary/gateway-1/receipts")
+            assert {topic for topic, _ in collector.hear(2)} == {"tributary/barn/receipts", "tributary/gateway-1/receipts"}
+            assert edge.hear(1) == [("tributary/gateway-1/receipts", b"x")]
+            assert barn.hear(1) == [("tributary/barn/receipts", b"x")]
+            attempt(lambda site: collector_of(site, name="mouth"), "tributary/barn/events/telemetry", "tributary/barn/status")
+            collector_end, barn_end = "tributary/gateway-1/receipts", "tributary/barn/receipts"
+            with collector_of(site, name="voice") as voice:
+                voice.publish(collector_end, barn_end)
+            assert {topic for topic, _ in collector.hear(2)} == {collector_end, barn_end}, "and nothing before"
+            assert edge.hear(1) == [(collector_end, b"x")] and barn.hear(1) == [(barn_end, b"x")]
         for user, password in ((None, None), ("gateway-1", "hunter2"), ("nobody", "hunter2")):
             with Client(site, user, password) as stranger:
                 assert stranger.granted.value == NOT_AUTHORIZED
