@@ -76,6 +76,7 @@ class RunningCollector final : public Collector {
   }
 
   std::vector<std::string> addresses() const override { return server_.addresses(); }
+  const Health& health() const override { return health_; }
 
  private:
   HttpServerOptions observed() {

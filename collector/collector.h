@@ -8,6 +8,7 @@
 #include "collector/config.h"
 #include "shared/base/clock.h"
 #include "shared/io/file_system.h"
+#include "shared/observe/health.h"
 
 namespace tributary::collector {
 
@@ -23,6 +24,7 @@ class Collector {
   // left in a stream after `time`: it is stored after the next start.
   virtual bool stop(std::chrono::milliseconds time) = 0;
   virtual std::vector<std::string> addresses() const = 0;
+  virtual const Health& health() const = 0;
 };
 
 }  // namespace tributary::collector

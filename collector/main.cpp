@@ -5,17 +5,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include "collector/collector.h"
 #include "collector/config.h"
 #include "collector/dead_letter_command.h"
+#include "shared/base/termination.h"
 #include "shared/base/version.h"
 #include "shared/config/command_line.h"
 #include "shared/front/health_command.h"
 #include "shared/observe/logging.h"
+#include "shared/observe/service_notifier.h"
 
 namespace {
 
@@ -37,17 +39,6 @@ Result<Config> load(const CommandLine& command_line) {
   return read_config(settings, environment);
 }
 
-// Blocked in every thread from now on: run() waits for them.
-sigset_t block_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return signals;
-}
-
 // As many as the system lets us have: a thousand connections, and the files of streams and stores,
 // are more than the usual 1024. (That is for select(), which nothing in here uses.)
 void allow_open_files() {
@@ -60,7 +51,8 @@ void allow_open_files() {
 int run(Config config, const CommandLine& command_line) {
   allow_open_files();
   start_logging(log_format_for(command_line.log_format), LogLevel::info);
-  const auto signals = block_signals();
+  const Termination termination;
+  ServiceNotifier service(process_environment());
   for (const auto& note : config.notes) log_warning(kComponent, note);
   for (const auto& pipeline : config.pipelines)
     log_info(kComponent, describe(pipeline), {{"pipeline", pipeline.name}});
@@ -75,10 +67,15 @@ int run(Config config, const CommandLine& command_line) {
   for (const auto& address : (*collector)->addresses())
     log_info(kComponent, "listening", {{"address", address}});
   log_info(kComponent, "started", {{"version", kVersion}, {"data", data}, {"broker", broker}});
+  service.ready();
 
-  int signal = 0;
-  sigwait(&signals, &signal);
-  log_info(kComponent, "stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  std::optional<std::string_view> signal;
+  while (!signal) {
+    signal = termination.wait(service.alive_interval().value_or(60s));
+    service.alive((*collector)->health());
+  }
+  service.stopping();
+  log_info(kComponent, "stopping", {{"signal", *signal}});
   if (!(*collector)->stop(kDrainTime)) {
     log_warning(kComponent,
                 "stopped with events left in a stream: they are stored after the next start");

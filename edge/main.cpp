@@ -1,8 +1,9 @@
 // tributary-edge: samples sensors into a crash-safe buffer and delivers it over MQTT.
 
-#include <csignal>
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
-#include <ctime>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,12 +12,14 @@
 #include "edge/commands.h"
 #include "edge/config.h"
 #include "edge/memory.h"
+#include "shared/base/termination.h"
 #include "shared/base/version.h"
 #include "shared/config/command_line.h"
 #include "shared/config/settings.h"
 #include "shared/front/health_command.h"
 #include "shared/io/file_system.h"
 #include "shared/observe/logging.h"
+#include "shared/observe/service_notifier.h"
 
 namespace {
 
@@ -35,24 +38,6 @@ Result<Config> load(const CommandLine& command_line) {
   sources.sets = command_line.sets;
   TRIBUTARY_ASSIGN(const auto settings, Settings::load(sources));
   return read_config(settings, sources.environment, sources.file);
-}
-
-// Blocked in every thread from now on: wait_for_signal() takes them.
-sigset_t block_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return signals;
-}
-
-// 0 when none came in time.
-int wait_for_signal(const sigset_t& signals, std::chrono::milliseconds time) {
-  const timespec limit{.tv_sec = static_cast<std::time_t>(time.count() / 1000),
-                       .tv_nsec = static_cast<long>(time.count() % 1000) * 1'000'000};
-  return std::max(0, sigtimedwait(&signals, nullptr, &limit));
 }
 
 std::string sensors_in_words(const Config& config) {
@@ -85,7 +70,8 @@ void say_start(const Config& config, const Agent& agent) {
 
 int run(const Config& config, const CommandLine& command_line) {
   start_logging(log_format_for(command_line.log_format), LogLevel::info);
-  const auto signals = block_signals();
+  const Termination termination;
+  ServiceNotifier service(process_environment());
   const SystemClock clock;
   give_back_start_up_pages();
   auto started = Agent::start(config, posix_file_system(), clock);
@@ -95,17 +81,22 @@ int run(const Config& config, const CommandLine& command_line) {
   }
   auto& agent = **started;
   say_start(config, agent);
+  service.ready();
 
-  int signal = 0;
+  const auto look = std::min<std::chrono::milliseconds>(service.alive_interval().value_or(60s),
+                                                        config.exit_when_done ? 50ms : 60s);
+  std::optional<std::string_view> signal;
   bool done = false;
-  while (signal == 0 && !done) {
-    signal = wait_for_signal(signals, config.exit_when_done ? 50ms : 60'000ms);
+  while (!signal && !done) {
+    signal = termination.wait(look);
+    service.alive(agent.health());
     done = config.exit_when_done && agent.done();
   }
+  service.stopping();
   if (done) {
     log_info(kComponent, "done: everything is delivered");
   } else {
-    log_info(kComponent, "stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+    log_info(kComponent, "stopping", {{"signal", *signal}});
   }
   agent.stop(kDrainTime);
   log_info(kComponent, "stopped", {{"records_left_in_buffer", agent.records()}});
