@@ -69,7 +69,7 @@ Result<std::unique_ptr<Agent>> Agent::start(Config config, FileSystem& files, co
 }
 
 Agent::Agent(Config config, FileSystem& files, const Clock& clock)
-    : config_(std::move(config)), files_(files), clock_(clock) {}
+    : config_(std::move(config)), files_(files), clock_(clock), started_(clock.monotonic()) {}
 
 Agent::~Agent() { stop(0ms); }
 
@@ -132,7 +132,7 @@ Result<void> Agent::open_sensors() {
                                            [this] { forwarder_->wake(); });
   std::vector<Feed> feeds;
   for (const auto& sensor : config_.sensors) {
-    TRIBUTARY_ASSIGN(auto made, make_sensor(files_, sensor));
+    TRIBUTARY_ASSIGN(auto made, make_sensor(files_, clock_, sensor));
     const auto buffer = std::ranges::find(buffers, sensor.pipeline, &Buffer::pipeline);
     feeds.push_back({.name = sensor.name, .sensor = std::move(made), .buffer = *buffer});
   }
@@ -277,18 +277,37 @@ void Agent::stop(std::chrono::milliseconds drain) {
 }
 
 std::string Agent::status_json() const {
-  std::uint64_t bytes = 0;
-  std::uint64_t dropped = 0;
-  for (const auto& buffer : buffers_) {
-    const auto counts = buffer->counts();
-    bytes += buffer->log().stats().bytes;
-    dropped += counts.dropped_oldest + counts.dropped_newest;
+  BufferReport sum;
+  std::uint64_t sampled = 0;
+  std::uint64_t published = 0;
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    const auto report = buffers_[i]->report();
+    const auto out = outboxes_[i]->counts();
+    sum.records += report.records;
+    sum.bytes += report.bytes;
+    sum.dropped += report.dropped;
+    sum.damaged += report.damaged + out.undecodable;
+    if (report.oldest && (!sum.oldest || *report.oldest < *sum.oldest)) sum.oldest = report.oldest;
+    sampled += buffers_[i]->counts().sampled;
+    published += out.published;
   }
+  const auto uptime = std::chrono::floor<std::chrono::seconds>(clock_.monotonic() - started_);
   std::string json = R"({"status":"online","version":)";
   append_json_string(json, kVersion);
-  json += R"(,"buffer_records":)" + std::to_string(records());
-  json += R"(,"buffer_bytes":)" + std::to_string(bytes);
-  json += R"(,"dropped":)" + std::to_string(dropped);
+  const auto add = [&json](std::string_view name, std::uint64_t number) {
+    json += ",\"";
+    json += name;
+    json += "\":" + std::to_string(number);
+  };
+  add("uptime_seconds", static_cast<std::uint64_t>(uptime.count()));
+  add("buffer_records", sum.records);
+  add("buffer_bytes", sum.bytes);
+  json += R"(,"buffer_oldest":)";
+  json += sum.oldest ? '"' + sum.oldest->text() + '"' : "null";
+  add("sampled", sampled);
+  add("published", published);
+  add("dropped", sum.dropped);
+  add("damaged", sum.damaged);
   return json += '}';
 }
 

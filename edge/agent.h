@@ -60,11 +60,15 @@ class Agent {
   void observe_sensors();
   void observe_publisher();
   void start_threads();
+  // What tributary/<edge>/status says while online: all buffers together. `sampled`, `published`
+  // and `damaged` count from the start on, `dropped` as BufferReport has it. Reads a record of
+  // each.
   [[nodiscard]] std::string status_json() const;
 
   const Config config_;
   FileSystem& files_;
   const Clock& clock_;
+  const std::chrono::nanoseconds started_;
   Health health_;
   Metrics metrics_;
   std::vector<std::unique_ptr<Buffer>> buffers_;

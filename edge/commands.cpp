@@ -7,8 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "edge/sensor_list.h"
 #include "shared/base/clock.h"
-#include "shared/config/command_line.h"
 
 namespace tributary::edge {
 namespace {
@@ -21,11 +21,12 @@ int failed(const Error& error, int status = kExitFailed) {
   return status;
 }
 
-Result<std::vector<std::unique_ptr<Sensor>>> make_sensors(const Config& config) {
+Result<std::vector<std::unique_ptr<Sensor>>> make_sensors(const Config& config,
+                                                          const Clock& clock) {
   std::vector<std::unique_ptr<Sensor>> sensors;
   std::string mistakes;
   for (const auto& each : config.sensors) {
-    auto sensor = make_sensor(posix_file_system(), each);
+    auto sensor = make_sensor(posix_file_system(), clock, each);
     if (sensor) {
       sensors.push_back(*std::move(sensor));
     } else {
@@ -38,8 +39,7 @@ Result<std::vector<std::unique_ptr<Sensor>>> make_sensors(const Config& config) 
 
 // One reading of each sensor that has one; from now to the next round.
 std::optional<nanoseconds> sample_round(std::vector<std::unique_ptr<Sensor>>& sensors,
-                                        int& status) {
-  const SystemClock clock;
+                                        const Clock& clock, int& status) {
   std::optional<nanoseconds> wait;
   for (const auto& sensor : sensors) {
     if (!sensor->interval()) continue;
@@ -58,7 +58,8 @@ std::optional<nanoseconds> sample_round(std::vector<std::unique_ptr<Sensor>>& se
 }  // namespace
 
 int check_config(const Config& config) {
-  if (const auto sensors = make_sensors(config); !sensors)
+  const SystemClock clock;
+  if (const auto sensors = make_sensors(config, clock); !sensors)
     return failed(sensors.error(), kExitUsage);
   std::printf("the configuration is good: edge %s, %zu sensors, buffer in %s, publishes to %s\n",
               config.id.c_str(), config.sensors.size(), config.buffer.path.c_str(),
@@ -66,7 +67,13 @@ int check_config(const Config& config) {
   return kExitOk;
 }
 
-int sample(const Config& config, const std::vector<std::string>& arguments) {
+int sample(const Config& config, const CommandLine& command_line) {
+  const auto& arguments = command_line.arguments;
+  if (command_line.has("--list")) {
+    if (arguments.empty()) return list_sensors(config);
+    return failed(Error(errc::invalid_argument, "sample --list takes no number of readings"),
+                  kExitUsage);
+  }
   std::uint64_t count = 1;
   if (!arguments.empty()) {
     const auto& text = arguments.front();
@@ -78,14 +85,18 @@ int sample(const Config& config, const std::vector<std::string>& arguments) {
           kExitUsage);
     }
   }
-  auto sensors = make_sensors(config);
+  const SystemClock clock;
+  auto sensors = make_sensors(config, clock);
   if (!sensors) return failed(sensors.error(), kExitUsage);
   if (sensors->empty()) {
-    return failed(Error(errc::invalid_argument, "no [[sensor]] is configured"), kExitUsage);
+    return failed(Error(errc::invalid_argument,
+                        "no [[sensor]] is configured; sample --list shows what one of type "
+                        "\"host\" finds on this machine"),
+                  kExitUsage);
   }
   int status = kExitOk;
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto wait = sample_round(*sensors, status);
+    const auto wait = sample_round(*sensors, clock, status);
     if (!wait) break;
     if (i + 1 < count) std::this_thread::sleep_for(std::min<nanoseconds>(*wait, 1s));
   }

@@ -1,10 +1,7 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "edge/config.h"
-#include "shared/base/result.h"
+#include "shared/config/command_line.h"
 
 namespace tributary::edge {
 
@@ -14,8 +11,8 @@ namespace tributary::edge {
 // The configuration was read; are the recordings what it says?
 int check_config(const Config& config);
 
-// `arguments`: how many readings of each sensor, one by default. One JSON object a line, at the
-// sensors' pace but a second at most between two.
-int sample(const Config& config, const std::vector<std::string>& arguments);
+// `sample [N]`: so many readings of each sensor, one by default. One JSON object a line, at the
+// sensors' pace but a second at most between two. `sample --list`: see list_sensors().
+int sample(const Config& config, const CommandLine& command_line);
 
 }  // namespace tributary::edge

@@ -110,7 +110,11 @@ int main(int argc, char** argv) {
   const std::vector<Command> commands{
       {"run", "sample sensors and deliver, until SIGTERM"},
       {"check-config", "read the configuration and the recordings, and say what is wrong"},
-      {"sample", "print readings of every sensor", "how many of each (default: 1)"},
+      {"sample",
+       "print readings of every sensor",
+       "how many of each (default: 1)",
+       {{.name = "--list",
+         .description = "print what a host sensor finds on this machine, and what is missing"}}},
       buffer_command(),
       health_command(),
       {"version", "print the version"},
@@ -134,7 +138,7 @@ int main(int argc, char** argv) {
     return finish_output(run_health(config->http.listen, kProgram), kProgram);
   }
   if (command_line.command == "sample") {
-    return finish_output(sample(*config, command_line.arguments), kProgram);
+    return finish_output(sample(*config, command_line), kProgram);
   }
   if (command_line.command == "buffer") {
     return finish_output(run_buffer(*config, command_line), kProgram);

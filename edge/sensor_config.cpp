@@ -10,14 +10,20 @@
 #include <utility>
 
 #include "edge/source/event_template.h"
+#include "edge/source/host_disks.h"
+#include "edge/source/json_text.h"
 
 namespace tributary::edge {
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr std::size_t kPipelineNameMax = 63;
 constexpr std::int64_t kSimulatorsMax = 10'000;
 constexpr double kRateMax = 100'000;
 constexpr double kPaceMax = 1e9;
+constexpr std::size_t kTagsMax = 32;
+constexpr std::size_t kSensorIdMax = 128;  // in the schemas that are built in
 
 constexpr std::array<std::string_view, 8> kCsvKeys{"type", "path",   "pipeline", "separator",
                                                    "time", "fields", "set",      "pace"};
@@ -135,7 +141,80 @@ void read_simulators(const Settings& sensor, const std::string& pipeline, const 
   }
 }
 
+void read_groups(const Settings& sensor, HostOptions& options) {
+  if (!sensor.has("groups")) return;
+  struct Group {
+    std::string_view name;
+    bool HostOptions::* of;
+  };
+  constexpr std::array<Group, 6> kGroups{{{"cpu", &HostOptions::cpu},
+                                          {"temperature", &HostOptions::temperature},
+                                          {"load", &HostOptions::load},
+                                          {"memory", &HostOptions::memory},
+                                          {"disk", &HostOptions::disk},
+                                          {"network", &HostOptions::network}}};
+  for (const auto& group : kGroups) options.*group.of = false;
+  for (const auto& name : sensor.strings("groups")) {
+    const auto* const group = std::ranges::find(kGroups, name, &Group::name);
+    if (group == kGroups.end()) {
+      sensor.refuse("groups", '"' + name +
+                                  "\" is no group: there are cpu, temperature, load, memory, disk "
+                                  "and network");
+    } else {
+      options.*(group->of) = true;
+    }
+  }
+}
+
+// As a JSON object; empty when there are none.
+std::string read_tags(const Settings& sensor) {
+  const auto table = sensor.table("tags");
+  const auto tags = table.entries();
+  if (tags.size() > kTagsMax) sensor.refuse("tags", "are more than 32");
+  std::string json;
+  for (const auto& [name, value] : tags) {
+    if (!value.starts_with('"')) table.refuse(name, "must be a string, in quotes");
+    json += json.empty() ? '{' : ',';
+    append_json_string(json, name);
+    json += ':';
+    json += value;
+  }
+  if (!json.empty()) json += '}';
+  return json;
+}
+
+void read_host(const Settings& sensor, const std::string& pipeline, const std::string& edge,
+               std::vector<SensorConfig>& to) {
+  auto options = default_host(edge);
+  options.sensor_id = sensor.string("sensor_id", options.sensor_id);
+  if (options.sensor_id.empty() || options.sensor_id.size() > kSensorIdMax) {
+    sensor.refuse("sensor_id", "must have 1 to 128 characters");
+  }
+  options.interval = sensor.duration("interval", 10s, 100ms, 24h);
+  read_groups(sensor, options);
+  options.mounts = sensor.strings("mounts");
+  options.interfaces = sensor.strings("interfaces");
+  if (options.mounts.size() > kHostMountsMax) sensor.refuse("mounts", "are more than 16");
+  if (options.interfaces.size() > kHostInterfacesMax) {
+    sensor.refuse("interfaces", "are more than 16");
+  }
+  options.tags = read_tags(sensor);
+  const auto same = [&](const SensorConfig& other) {
+    return other.name == options.sensor_id && other.pipeline == pipeline;
+  };
+  if (std::ranges::any_of(to, same)) {
+    sensor.refuse("sensor_id", "is that of another sensor already: " + options.sensor_id);
+  }
+  to.push_back({.name = options.sensor_id, .pipeline = pipeline, .options = std::move(options)});
+}
+
 }  // namespace
+
+HostOptions default_host(const std::string& edge) {
+  HostOptions options;
+  options.sensor_id = edge + "-host";
+  return options;
+}
 
 bool is_pipeline_name(std::string_view name) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
@@ -150,19 +229,22 @@ bool SensorConfig::unhurried() const {
 
 std::vector<SensorConfig> read_sensors(const Settings& settings, const std::string& edge,
                                        const std::filesystem::path& directory) {
-  constexpr std::array<std::string_view, 2> kTypes{"simulator", "csv"};
+  constexpr std::array<std::string_view, 3> kTypes{"simulator", "csv", "host"};
   std::vector<SensorConfig> sensors;
   std::map<std::string, std::int64_t> numbers;
   for (const auto& sensor : settings.tables("sensor")) {
-    const auto pipeline = sensor.string("pipeline", "telemetry");
+    const auto type = sensor.choice("type", "simulator", kTypes);
+    const auto pipeline = sensor.string("pipeline", type == "host" ? kHostPipeline : "telemetry");
     if (!is_pipeline_name(pipeline)) {
       sensor.refuse("pipeline",
                     "must be 1 to 63 characters of a-z, 0-9, _ and -, not _ or - first");
     }
     if (!sensor.has("type")) {
-      sensor.refuse("type", "is missing: simulator or csv");
-    } else if (const auto type = sensor.choice("type", "simulator", kTypes); type == "csv") {
+      sensor.refuse("type", "is missing: simulator, csv or host");
+    } else if (type == "csv") {
       read_csv(sensor, pipeline, directory, sensors);
+    } else if (type == "host") {
+      read_host(sensor, pipeline, edge, sensors);
     } else {
       read_simulators(sensor, pipeline, edge, numbers, sensors);
     }
@@ -170,9 +252,13 @@ std::vector<SensorConfig> read_sensors(const Settings& settings, const std::stri
   return sensors;
 }
 
-Result<std::unique_ptr<Sensor>> make_sensor(FileSystem& files, const SensorConfig& config) {
+Result<std::unique_ptr<Sensor>> make_sensor(FileSystem& files, const Clock& clock,
+                                            const SensorConfig& config) {
   if (const auto* simulator = std::get_if<SimulatorOptions>(&config.options)) {
     return std::make_unique<SimulatorSensor>(*simulator);
+  }
+  if (const auto* host = std::get_if<HostOptions>(&config.options)) {
+    return std::make_unique<HostSensor>(*host, clock);
   }
   TRIBUTARY_ASSIGN(std::unique_ptr<Sensor> sensor,
                    CsvSensor::open(files, std::get<CsvOptions>(config.options)));

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "edge/source/csv_sensor.h"
+#include "edge/source/host_sensor.h"
 #include "edge/source/sensor.h"
 #include "edge/source/simulator_sensor.h"
+#include "shared/base/clock.h"
 #include "shared/base/result.h"
 #include "shared/config/settings.h"
 #include "shared/io/file_system.h"
@@ -19,7 +21,7 @@ namespace tributary::edge {
 struct SensorConfig {
   std::string name;  // for people: logs and /health
   std::string pipeline;
-  std::variant<SimulatorOptions, CsvOptions> options;
+  std::variant<SimulatorOptions, CsvOptions, HostOptions> options;
 
   // Whether it waits for the buffer as long as it takes, because nothing else gives its pace.
   [[nodiscard]] bool unhurried() const;
@@ -42,10 +44,21 @@ bool is_pipeline_name(std::string_view name);
 //     }
 //                  longitude = 3.95 } set = { sensor_id = "office" }
 //                                     pace = "max"   # or "real", or a factor such as 60.0
+//     [[sensor]]
+//     type = "host"                   groups = ["cpu", "temperature", "load", "memory", "disk",
+//     pipeline = "measurement"                  "network"]
+//     interval = "10s"                mounts = ["/", "/data"]      # default: local file systems
+//     sensor_id = "<edge>-host"       interfaces = ["eth0"]        # default: all but virtual ones
+//     tags = { site = "roof" }
 std::vector<SensorConfig> read_sensors(const Settings& settings, const std::string& edge,
                                        const std::filesystem::path& directory);
 
-// A recording is opened; failures say what is wrong with it.
-Result<std::unique_ptr<Sensor>> make_sensor(FileSystem& files, const SensorConfig& config);
+inline constexpr const char* kHostPipeline = "measurement";
+// What a table of type "host" is that says no more.
+HostOptions default_host(const std::string& edge);
+
+// A recording is opened; failures say what is wrong with it. `files` and `clock` outlive it.
+Result<std::unique_ptr<Sensor>> make_sensor(FileSystem& files, const Clock& clock,
+                                            const SensorConfig& config);
 
 }  // namespace tributary::edge

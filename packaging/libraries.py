@@ -32,6 +32,7 @@ class System:
         self.root, self.triplet, self.objdump = root, triplet, objdump
         self._database = root / "var/lib/dpkg"
         self._owners = None
+        self._packages = None
 
     def needed(self, program):
         return re.findall(r"^ +NEEDED +(\S+)$", self._dump("-p", program), re.MULTILINE)
@@ -52,7 +53,7 @@ class System:
     def package(self, library):
         """The name of the package that has it."""
         if self._owners is None:
-            self._owners = self._read_owners()
+            self._owners = self.owners(lambda path: ".so" in path and "/lib" in path)
         inside = "/" + library.relative_to(self.root).as_posix()
         # Where /lib is a link to /usr/lib, a package may have said either.
         for name in (inside, inside.removeprefix("/usr"), "/usr" + inside):
@@ -72,12 +73,17 @@ class System:
         raise Unknown(f"{package} does not say what users of {soname} depend on")
 
     def version(self, package):
-        status = (self._database / "status").read_text(encoding="utf-8", errors="replace")
-        for paragraph in status.split("\n\n"):
-            fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if re.match(r"[A-Z][\w-]*: ", line))
-            if fields.get("Package") == package:
-                return fields["Version"]
-        raise Unknown(f"dpkg's database in {self._database} has no version of {package}")
+        return self.fields(package)["Version"]
+
+    def fields(self, package):
+        """What dpkg knows of it: {"Version": "2.0.11-1.2", "Source": "mosquitto", ...}."""
+        if self._packages is None:
+            status = (self._database / "status").read_text(encoding="utf-8", errors="replace")
+            paragraphs = (dict(re.findall(r"^([A-Z][\w-]*): (.*)$", paragraph, re.MULTILINE)) for paragraph in status.split("\n\n"))
+            self._packages = {found["Package"]: found for found in paragraphs if "Version" in found}
+        if package not in self._packages:
+            raise Unknown(f"dpkg's database in {self._database} has no version of {package}")
+        return self._packages[package]
 
     def documents(self, package):
         return self.root / "usr/share/doc" / package / "copyright"
@@ -86,11 +92,12 @@ class System:
         info = self._database / "info"
         return [*info.glob(f"{package}.{kind}"), *info.glob(f"{package}:*.{kind}")]
 
-    def _read_owners(self):
+    def owners(self, is_wanted):
+        """{path: package} of the files of all packages whose paths are wanted."""
         owners = {}
         for file in (self._database / "info").glob("*.list"):
             for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-                if ".so" in line and "/lib" in line:
+                if is_wanted(line):
                     owners[line] = file.stem.split(":")[0]
         return owners
 

@@ -134,7 +134,6 @@ void MqttPublisher::hear_receipt(const MqttMessage& message) {
 void MqttPublisher::connected() {
   ++connects_;
   tracker_.limit_window(client_->state().receive_maximum);
-  status_.clear();
   publish_status();
   log_info("mqtt", "connected",
            {{"url", options_.mqtt.url}, {"protocol", client_->state().protocol}});
@@ -142,9 +141,8 @@ void MqttPublisher::connected() {
 
 void MqttPublisher::publish_status() {
   status_at_ = clock_.monotonic();
-  auto status = options_.status();
-  if (status == status_) return;
-  if (client_->publish(retained_status(status_topic_, status))) status_ = std::move(status);
+  // One that can't be sent now is followed by the next one.
+  static_cast<void>(client_->publish(retained_status(status_topic_, options_.status())));
 }
 
 HealthCheck MqttPublisher::examine() const {

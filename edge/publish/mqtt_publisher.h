@@ -20,7 +20,7 @@ struct MqttPublisherOptions {
   std::string edge;  // the agent's id
   MqttOptions mqtt;  // url, user, password, tls, keepalive; the rest is filled in
   ReceiptOptions receipts;
-  // The retained status while online, a JSON object; asked for at each connect and now and then.
+  // The retained status while online, a JSON object; published at each connect and every 30 s.
   std::function<std::string()> status;
   MqttClientFactory make_client = MqttClient::create;
 };
@@ -66,8 +66,7 @@ class MqttPublisher final : public Publisher {
   const Clock& clock_;
   std::unique_ptr<MqttClient> client_;
   ReceiptTracker tracker_;
-  std::string status_;  // as last published
-  std::chrono::nanoseconds status_at_{};
+  std::chrono::nanoseconds status_at_{};  // of the last publication
 
   mutable Mutex mutex_;
   HealthCheck health_ TRIBUTARY_GUARDED_BY(mutex_);

@@ -13,7 +13,6 @@ namespace tributary::edge {
 namespace {
 
 constexpr double kDaySeconds = 86'400.0;
-constexpr std::int32_t kMillisecond = 1'000'000;
 
 // S. Vigna, SplitMix64: 64 well-mixed bits for each number.
 std::uint64_t mix(std::uint64_t number) {
@@ -65,7 +64,7 @@ SimulatorSensor::SimulatorSensor(SimulatorOptions options)
 }
 
 Result<Reading> SimulatorSensor::sample(Timestamp now) {
-  const auto time = event_time(now);
+  const auto time = event_time_.next(now);
   const double seconds = static_cast<double>(time.seconds) + 1e-9 * time.nanoseconds;
   const auto noise = mix(seed_ ^ mix(static_cast<std::uint64_t>(time.seconds) * 1'000'000'000U +
                                      static_cast<std::uint64_t>(time.nanoseconds)));
@@ -89,17 +88,6 @@ Result<Reading> SimulatorSensor::sample(Timestamp now) {
   append_hundredths(reading.json, std::lround(100 * humidity));
   reading.json += location_;
   return reading;
-}
-
-Timestamp SimulatorSensor::event_time(Timestamp now) {
-  auto time = now;
-  time.nanoseconds -= time.nanoseconds % kMillisecond;
-  const auto last_millisecond = last_.nanoseconds - last_.nanoseconds % kMillisecond;
-  if (time.seconds == last_.seconds && time.nanoseconds == last_millisecond) {
-    time = now > last_ ? now : Timestamp{last_.seconds, last_.nanoseconds + 1};
-  }
-  last_ = time;
-  return time;
 }
 
 }  // namespace tributary::edge

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "edge/source/event_time.h"
 #include "edge/source/sensor.h"
 
 namespace tributary::edge {
@@ -24,14 +25,10 @@ class SimulatorSensor final : public Sensor {
  public:
   explicit SimulatorSensor(SimulatorOptions options);
 
-  // The event's time is `now` to the millisecond; to the nanosecond when the last one fell into the
-  // same millisecond, since sensor and time are an event's key.
   Result<Reading> sample(Timestamp now) override;
   std::optional<std::chrono::nanoseconds> interval() const override { return interval_; }
 
  private:
-  Timestamp event_time(Timestamp now);
-
   std::string head_;      // {"sensor_id":"…","timestamp":"
   std::string location_;  // ,"location":{…}}
   std::chrono::nanoseconds interval_;
@@ -41,7 +38,7 @@ class SimulatorSensor final : public Sensor {
   double temperature_swing_;
   double humidity_mean_;
   double drift_phase_;
-  Timestamp last_;
+  EventTime event_time_;
 };
 
 }  // namespace tributary::edge

@@ -9,7 +9,7 @@ import time
 import confluent_kafka
 import pytest
 from backbone import PARTITIONS, Backbone, settled_account
-from harness import exactly, reading
+from harness import exactly, peak_memory, reading
 from mqtt_device import Device
 from services.mosquitto import Mosquitto
 from services.process import pause, wait_until
@@ -34,12 +34,6 @@ def own_backbone(place):
     backbone = Backbone(place, own=True).start()
     yield backbone
     backbone.end()
-
-
-def peak_memory(program):
-    """VmHWM in MiB."""
-    with open(f"/proc/{program.pid}/status", encoding="utf-8") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
 
 
 def reasons(collector):

@@ -241,6 +241,12 @@ def resident(program):
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def peak_memory(program):
+    """The most MiB that the process ever had in memory."""
+    with open(f"/proc/{program.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+
+
 def reading(second=0, sensor_id="sensor_1", **changes):
     """A telemetry event, the `second`th of its sensor."""
     minutes, seconds = divmod(second, 60)

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from harness import REPOSITORY, reading
-from services import openapi_tools
+from services.python_tools import OPENAPI
 
 TOKEN = "0123456789abcdef" * 4
 
@@ -32,7 +32,7 @@ def write_document(site, collector):
 
 def test_the_openapi_document_is_valid(site):
     collector = collector_without_broker(site)
-    status, printed = openapi_tools.run("openapi_spec_validator", write_document(site, collector))
+    status, printed = OPENAPI.run("-m", "openapi_spec_validator", write_document(site, collector))
     assert status == 0, printed
 
 
@@ -73,8 +73,8 @@ def test_docs_is_a_page_with_all_that_it_needs(site):
 
 def schemathesis(collector, seed, *options):
     """Drives every call but /live by the document; (cases, what it found, what it printed)."""
-    status, printed = openapi_tools.run(
-        "schemathesis.cli", "run", f"http://127.0.0.1:{collector.port}/openapi.json", "--workers=1", "--no-color",
+    status, printed = OPENAPI.run(
+        "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{collector.port}/openapi.json", "--workers=1", "--no-color",
         "--exclude-checks=positive_data_acceptance", "--exclude-path-regex=^/live", "--phases=examples,coverage,fuzzing",
         "--continue-on-failure", "--max-examples=15", f"--seed={seed}", *options)
     cases = re.search(r"(\d+) generated", printed)
@@ -97,7 +97,7 @@ def test_a_client_driven_by_the_document_finds_nothing_in_pipelines_of_a_users_o
     collector = collector_without_broker(site, **{
         "pipeline": [{"name": "air-quality", "schema": examples / "air-quality/air-quality.json"},
                      {"name": "machine-alarms", "schema": examples / "machine-alarms/machine-alarm.json"}]})
-    status, printed = openapi_tools.run("openapi_spec_validator", write_document(site, collector))
+    status, printed = OPENAPI.run("-m", "openapi_spec_validator", write_document(site, collector))
     assert status == 0, printed
     cases, status, printed = schemathesis(collector, chance.randrange(1 << 32))
     assert status == 0, printed[-8000:]

@@ -61,7 +61,7 @@ class Tree:
     def __init__(self, root):
         self.root = Path(root)
         self.files = {}
-        for top in ("edge", "collector", "shared", "tests", "toolchains"):
+        for top in ("edge", "collector", "shared", "tests", "toolchains", "packaging"):
             for path in sorted((self.root / top).rglob("*")):
                 if path.suffix in SOURCES | SCRIPTS and path.is_file() and "node_modules" not in path.parts:
                     text = path.read_text(encoding="utf-8", errors="replace")

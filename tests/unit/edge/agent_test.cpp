@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "shared/base/version.h"
 #include "shared/http/client.h"
 #include "shared/mqtt/correlation.h"
 #include "tests/support/mosquitto.h"
@@ -171,10 +172,44 @@ TEST_CASE("the status says online while connected, and offline after the end") {
   REQUIRE(collector.until([&] {
     return collector.statuses["tributary/e/status"].starts_with(R"({"status":"online")");
   }));
-  REQUIRE(nlohmann::json::parse(collector.statuses["tributary/e/status"])["buffer_records"] == 0);
+  auto status = nlohmann::json::parse(collector.statuses["tributary/e/status"]);
+  REQUIRE(status["uptime_seconds"] < 60);
+  status.erase("uptime_seconds");
+  REQUIRE(status == nlohmann::json{{"status", "online"},
+                                   {"version", kVersion},
+                                   {"buffer_records", 0},
+                                   {"buffer_bytes", 0},
+                                   {"buffer_oldest", nullptr},
+                                   {"sampled", 0},
+                                   {"published", 0},
+                                   {"dropped", 0},
+                                   {"damaged", 0}});
   agent->stop(1s);
   REQUIRE(collector.until(
       [&] { return collector.statuses["tributary/e/status"] == R"({"status":"offline"})"; }));
+}
+
+TEST_CASE("the status at a connect tells what waited for it") {
+  const Directory directory;
+  Mosquitto broker;
+  broker.kill();
+  const auto agent = start(config(directory, broker.url(), {office_room(), simulator(500)}));
+  const auto end = std::chrono::steady_clock::now() + kLimit;
+  while (agent->records() < 8143 + 20 && std::chrono::steady_clock::now() < end) ::usleep(1000);
+  const auto oldest =
+      std::min(*agent->buffers().at(0)->report().oldest, *agent->buffers().at(1)->report().oldest);
+  broker.start();
+  Collector collector(broker.url());
+  collector.answers = false;
+  REQUIRE(collector.until([&] {
+    return collector.statuses["tributary/e/status"].starts_with(R"({"status":"online")");
+  }));
+  const auto status = nlohmann::json::parse(collector.statuses["tributary/e/status"]);
+  REQUIRE(status["sampled"] >= 8143 + 20);
+  REQUIRE(status["buffer_records"] >= 8143 + 20);
+  REQUIRE(status["buffer_bytes"] > 8143 * 100);
+  REQUIRE(status["buffer_oldest"] == oldest.text());
+  REQUIRE(status["published"] == 0);
 }
 
 TEST_CASE("without a broker the agent samples into its buffer, and a later start delivers it") {

@@ -150,7 +150,8 @@ TEST_CASE("a recording is configured as a user writes it, and found beside the c
   const auto config = must(file.read());
   REQUIRE(config.full_policy("telemetry") == FullPolicy::block);  // it can wait
   REQUIRE(config.full_policy("other") == FullPolicy::drop_oldest);
-  const auto sensor = must(make_sensor(posix_file_system(), config.sensors.at(0)));
+  const SystemClock clock;
+  const auto sensor = must(make_sensor(posix_file_system(), clock, config.sensors.at(0)));
   const auto reading = must(sensor->sample({})).json;
   REQUIRE(reading.find(R"("sensor_id":"office")") != std::string::npos);
   REQUIRE(reading.find(R"("location":{"latitude":50.45,"longitude":3.95})") != std::string::npos);
@@ -184,6 +185,40 @@ TEST_CASE("members with dots are nested, however they are written") {
   REQUIRE(fields(R"({ "values.light" = "Light" })") == expected);
   REQUIRE(fields(R"({ values.light = "Light" })") == expected);
   REQUIRE(fields(R"({ values = { light = "Light" } })") == expected);
+}
+
+TEST_CASE("a host sensor needs its type alone, and takes what its file says") {
+  const auto plain = must(ConfigFile("id = \"e\"\n[[sensor]]\ntype = \"host\"\n").read());
+  REQUIRE(plain.sensors.at(0).name == "e-host");
+  REQUIRE(plain.sensors.at(0).pipeline == "measurement");
+  const auto defaults = std::get<HostOptions>(plain.sensors.at(0).options);
+  REQUIRE(defaults.interval == 10s);
+  REQUIRE(defaults.disk);
+  REQUIRE(defaults.tags.empty());
+
+  const auto config = must(ConfigFile(R"(
+[[sensor]]
+type = "host"
+pipeline = "machines"
+sensor_id = "gateway 7"
+interval = "1m"
+groups = ["memory", "disk"]
+mounts = ["/", "/data"]
+interfaces = ["eth0"]
+tags = { site = "the \"roof\"", rack = "7" }
+)")
+                               .read());
+  REQUIRE(config.pipelines() == std::vector<std::string>{"machines"});
+  const auto options = std::get<HostOptions>(config.sensors.at(0).options);
+  REQUIRE(options.sensor_id == "gateway 7");
+  REQUIRE(options.interval == 60s);
+  REQUIRE(options.memory);
+  REQUIRE(options.disk);
+  REQUIRE_FALSE(options.cpu);
+  REQUIRE_FALSE(options.network);
+  REQUIRE(options.mounts == std::vector<std::string>{"/", "/data"});
+  REQUIRE(options.interfaces == std::vector<std::string>{"eth0"});
+  REQUIRE(options.tags == R"({"site":"the \"roof\"","rack":"7"})");
 }
 
 TEST_CASE("a mistake is told with its place and what to do") {
@@ -220,6 +255,12 @@ TEST_CASE("a mistake is told with its place and what to do") {
        "edge.toml:4", "%Q"},
       {"[[sensor]]\ntype = \"csv\"\npath = \"a\"\ntime = { column = \"t\", zone = \"CET\" }",
        "edge.toml:4", "+01:00"},
+      {"[[sensor]]\ntype = \"host\"\ninterval = \"1ms\"", "edge.toml:3", "interval"},
+      {"[[sensor]]\ntype = \"host\"\nrate = 1", "edge.toml:3", "rate"},
+      {"[[sensor]]\ntype = \"host\"\nsensor_id = \"\"", "edge.toml:3", "1 to 128"},
+      {"[[sensor]]\ntype = \"host\"\ngroups = [\"gpu\"]", "edge.toml:3", "temperature"},
+      {"[[sensor]]\ntype = \"host\"\ntags = { rack = 7 }", "edge.toml:3", "in quotes"},
+      {"[[sensor]]\ntype = \"host\"\n[[sensor]]\ntype = \"host\"", "edge.toml:3", "sensor_id"},
   }));
   CAPTURE(text);
   const auto config = ConfigFile(text).read();
