@@ -28,10 +28,8 @@ def test_both_profiles_of_compose_carry_readings_and_clicks_to_their_databases(p
         kafka.wait_for_answer()
         programs = {name: site.start_program(name) for name in site.file.services if name in (
             "ingest", "query", "persist", "edge", "clickstream-ingest", "clickstream-query", "clickstream-persist")}
-        for program in programs.values():
-            program.wait_until_healthy()
-            status, output = program.command_line("health")
-            assert status == 0, output
+        for name, program in programs.items():
+            wait_until(lambda program=program: program.command_line("health")[0] == 0, 40, f"{name} is healthy")
 
         assert programs["ingest"].ingest(reading(0)).status == 202
         query = programs["query"]

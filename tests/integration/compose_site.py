@@ -111,10 +111,6 @@ class ComposedProgram(Program):
     ingest, events, account, wait_for_account = Collector.ingest, Collector.events, Collector.account, Collector.wait_for_account
     buffered = Edge.buffered
 
-    def wait_until_healthy(self, limit=40):
-        wait_until(lambda: self.health().status == 200, limit, f"{self.directory.name} is up")
-        return self
-
 
 class ComposedMosquitto(Process):
     """Started by compose/mosquitto/start, as a user that isn't root."""
