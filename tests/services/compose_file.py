@@ -105,5 +105,7 @@ def _overwritten(line, variables):
 
 def comparable(model):
     """The parts of a resolved file that two composes must agree on, however they write them."""
-    return json.dumps({name: [service["image"], service.get("environment"), sorted(service["profiles"])]
-                       for name, service in model["services"].items()}, sort_keys=True, default=str)
+    return json.dumps({
+        name: [service["image"], sorted(service["profiles"]),
+               {key: str(value) for key, value in service["environment"].items()}]
+        for name, service in model["services"].items()}, sort_keys=True)
