@@ -92,7 +92,10 @@ def test_setup_makes_secrets_of_its_own_and_keeps_what_is_there(file):
         assert (file.directory / path).stat().st_mode & 0o777 == mode, path
     tokens = (file.directory / "secrets/tokens").read_text()
     assert not [secret for secret in secrets if secret in tokens]
+    configuration = file.directory / "collector/telemetry.toml"
+    configuration.chmod(0o600)
     file.setup("--tls", "broker.example", "192.0.2.7")
+    assert configuration.stat().st_mode & 0o777 == 0o644, "the containers' users are others than ours"
     certificate = (file.directory / "secrets/mosquitto.pem").read_bytes()
     file.setup("--tls")
     assert (file.directory / ".env").read_text() == dotenv and (file.directory / "secrets/tokens").read_text() == tokens

@@ -10,7 +10,8 @@ import yaml
 from services.package import REPOSITORY, Unavailable
 
 PROFILES = ("telemetry", "clickstream")
-_COMMANDS = (["docker", "compose"], ["docker-compose"], ["podman-compose"])
+# Not podman-compose: Debian's has no `config`.
+_COMMANDS = (["docker", "compose"], ["docker-compose"])
 
 
 def composes_at_hand():
@@ -60,8 +61,6 @@ class ComposeFile:
         `check`."""
         files = [part for file in self.files for part in ("-f", file)]
         profiles = [part for profile in PROFILES for part in ("--profile", profile)]
-        if command[0] == "podman-compose":
-            profiles = []
         done = _call(*command, *files, *profiles, "config", directory=self.directory)
         if not check:
             return done.stderr if done.returncode else None
