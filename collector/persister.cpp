@@ -166,7 +166,10 @@ class PersisterThreads final : public Persister {
     read_backoff_.reset();
     if (stop.stop_requested()) return;  // it comes again at the next start
     if (batch->spans.empty()) {
-      if (in_flight_ == 0) look_at_store();
+      if (in_flight_ == 0) {
+        health_.up();  // nothing came, and nothing waits to be settled
+        look_at_store();
+      }
       return;
     }
     health_.up();

@@ -28,9 +28,7 @@ Result<bool> HostFiles::Lines::next(std::string_view& line) {
 }
 
 Result<HostFiles::Lines> HostFiles::open(std::string_view path) const {
-  Lines lines;
-  lines.path_ = path;
-  lines.file_.reset(std::fopen(real(path).c_str(), "re"));
+  Lines lines(path, real(path));
   if (!lines.file_) return fail_errno(lines.path_);
   return lines;
 }
@@ -71,9 +69,8 @@ std::string_view take_word(std::string_view& text) {
 
 bool take_count(std::string_view& text, std::uint64_t& count) {
   const auto word = take_word(text);
-  const auto* const end = word.data() + word.size();
-  const auto [rest, error] = std::from_chars(word.data(), end, count);
-  return error == std::errc{} && rest == end;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), count);
+  return error == std::errc{} && end == word.data() + word.size();
 }
 
 }  // namespace tributary::edge

@@ -28,12 +28,11 @@ class HostFiles {
    private:
     friend HostFiles;
     static constexpr std::size_t kLineSizeMax = 1024;
-    struct Close {
-      void operator()(std::FILE* file) const { std::fclose(file); }
-    };
+    Lines(std::string_view path, const std::string& real)
+        : path_(path), file_(std::fopen(real.c_str(), "re"), std::fclose) {}
 
     std::string path_;
-    std::unique_ptr<std::FILE, Close> file_;
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
     std::string line_;
   };
 

@@ -29,6 +29,7 @@ std::optional<NetworkUsage::Counters> NetworkUsage::parse(std::string_view line)
   auto name = line.substr(0, colon);
   Counters counters;
   counters.interface = take_word(name);
+  if (counters.interface.empty()) return std::nullopt;
   line.remove_prefix(colon + 1);
   std::array<std::uint64_t, kColumns> columns{};
   for (auto& column : columns) {

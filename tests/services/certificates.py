@@ -7,6 +7,14 @@ from pathlib import Path
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 
+def client_context():
+    """For a client that trusts whatever it meets."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 class Certificates:
     """Files of one directory: NAME.pem and NAME.key."""
 
@@ -31,9 +39,7 @@ class Certificates:
 
     def client_context(self, name=None):
         """For a client that trusts whatever it meets, with the certificate of that name."""
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        context = client_context()
         if name is not None:
             context.load_cert_chain(self.file(f"{name}.pem"), self.file(f"{name}.key"))
         return context

@@ -127,14 +127,19 @@ class Kafka(Service):
             environment = {"KAFKA_HEAP_OPTS": " ".join(self._java_options), "LOG_DIR": str(self.directory / "logs"),
                            "KAFKA_LOG4J_OPTS": options[-1]}
         else:
-            java = shutil.which("java")
-            if java is None:
-                raise Unavailable("there is no java on PATH: apt-get install openjdk-17-jre-headless, or set TRIBUTARY_TEST_KAFKA")
-            base = [java, *options, "-cp", cached(f"kafka-{VERSION}", _fetch) / "libs/*"]
+            base = self.java(*options)
             what, environment = f"kafka_2.13 {VERSION} of Maven", {}
             server, storage = [*base, "kafka.Kafka"], [*base, "kafka.tools.StorageTool"]
         self._format(storage, properties, environment)
         return what, [*server, properties], environment
+
+    @staticmethod
+    def java(*options):
+        """What a command begins with that runs a class of the fetched Kafka."""
+        java = shutil.which("java")
+        if java is None:
+            raise Unavailable("there is no java on PATH: apt-get install openjdk-17-jre-headless, or set TRIBUTARY_TEST_KAFKA")
+        return [java, *options, "-cp", cached(f"kafka-{VERSION}", _fetch) / "libs/*"]
 
     def _format(self, storage, properties, environment):
         users = [argument for mechanism in _SCRAM if self._with_sasl()

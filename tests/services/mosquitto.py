@@ -36,6 +36,14 @@ def plugin_file(name):
     return next(Path("/usr/lib").glob(f"*/{name}.so"))
 
 
+def program():
+    # Debian's is in /usr/sbin, which is not on everybody's PATH.
+    found = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise FileNotFoundError("there is no mosquitto on PATH: apt-get install mosquitto, or set TRIBUTARY_TEST_MOSQUITTO")
+    return Path(found)
+
+
 class Mosquitto:
     """A broker that keeps nothing on the disk. `settings`: more lines of mosquitto.conf. `own`: never
     the one of the environment. `tls`: the context of a client, if the settings ask for TLS."""
@@ -51,16 +59,13 @@ class Mosquitto:
             self.port = int(port)
             print(f"Mosquitto: {address} of TRIBUTARY_TEST_MOSQUITTO")
             return
-        # Debian's is in /usr/sbin, which is not on everybody's PATH.
-        program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-        if program is None:
-            raise FileNotFoundError("there is no mosquitto on PATH: apt-get install mosquitto, or set TRIBUTARY_TEST_MOSQUITTO")
+        server = program()
         self.port = free_port()
         configuration = Path(directory, "mosquitto.conf")
         configuration.write_text("\n".join([f"listener {self.port} 127.0.0.1", "persistence false",
                                             *([] if self._stranger else ["allow_anonymous true"]), *settings, ""]))
-        self._process = Process([program, "-c", configuration], Path(directory, "mosquitto.log"))
-        print(f"Mosquitto: {program} on port {self.port}")
+        self._process = Process([server, "-c", configuration], Path(directory, "mosquitto.log"))
+        print(f"Mosquitto: {server} on port {self.port}")
 
     @property
     def url(self):

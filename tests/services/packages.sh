@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What Tributary needs from Debian 12, in one place. Sourced by ./demo and ./check.
 
-kBuildTools=(ca-certificates ccache cmake g++ ninja-build pkg-config)
+kBuildTools=(ca-certificates ccache cmake g++ ninja-build pkg-config python3)
 # What is linked into the programs and the unit tests; toolchains/make_sysroot fetches the same for other processors.
 kEdgeLibraries=(
   libasio-dev libcli11-dev libfmt-dev libmosquitto-dev libre2-dev librestinio-dev libspdlog-dev libssl-dev
@@ -10,7 +10,8 @@ kEdgeLibraries=(
 kCollectorLibraries=(libjemalloc-dev libsqlite3-dev librdkafka-dev libmongoc-dev libbson-dev libpq-dev)
 kBuildPackages=("${kBuildTools[@]}" "${kEdgeLibraries[@]}" "${kCollectorLibraries[@]}")
 kRunPackages=(mosquitto curl)
-kTestPackages=(git python3 python3-pytest python3-paho-mqtt python3-confluent-kafka openssl wrk)
+kTestPackages=(git python3 python3-pytest python3-paho-mqtt python3-confluent-kafka python3-yaml docker-compose
+  openssl wrk)
 # What a Kafka from Maven and a mongod from PyPI are fetched with, run on and looked at with; PostgreSQL.
 kBackbonePackages=(
   maven openjdk-17-jre-headless python3 python3-pip python3-pymongo libcurl4 kcat postgresql-15

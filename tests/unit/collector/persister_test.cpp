@@ -78,6 +78,54 @@ class ScriptedStore final : public Store {
   std::size_t writes_ = 0;
 };
 
+// A stream whose consumer has no topic at first, as one of Kafka's that is being made.
+class LateStream final : public Stream {
+ public:
+  explicit LateStream(std::unique_ptr<Stream> stream) : stream_(std::move(stream)) {}
+
+  void be_there() { there_ = true; }
+
+  std::unique_ptr<Producer> make_producer() override { return stream_->make_producer(); }
+  std::unique_ptr<Producer> make_dead_letter_producer() override {
+    return stream_->make_dead_letter_producer();
+  }
+  std::unique_ptr<Consumer> make_consumer() override {
+    return std::make_unique<LateConsumer>(stream_->make_consumer(), there_);
+  }
+  [[nodiscard]] Result<Account> account() const override { return stream_->account(); }
+  [[nodiscard]] Result<std::vector<DeadLetter>> dead_letters(std::uint64_t after,
+                                                             std::size_t limit) const override {
+    return stream_->dead_letters(after, limit);
+  }
+  [[nodiscard]] Result<std::uint64_t> last_dead_letter() const override {
+    return stream_->last_dead_letter();
+  }
+  [[nodiscard]] HealthCheck health() const override { return stream_->health(); }
+
+ private:
+  class LateConsumer final : public Consumer {
+   public:
+    LateConsumer(std::unique_ptr<Consumer> consumer, const std::atomic<bool>& there)
+        : consumer_(std::move(consumer)), there_(there) {}
+
+    Result<Batch> receive(BatchLimit limit, std::chrono::milliseconds wait) override {
+      if (!there_) return fail(errc::unavailable, "the topic isn't there yet");
+      return consumer_->receive(limit, wait);
+    }
+    Result<void> settle(const Batch& batch, std::span<const Outcome> outcomes) override {
+      return consumer_->settle(batch, outcomes);
+    }
+    void keep_alive() override { consumer_->keep_alive(); }
+
+   private:
+    std::unique_ptr<Consumer> consumer_;
+    const std::atomic<bool>& there_;
+  };
+
+  std::unique_ptr<Stream> stream_;
+  std::atomic<bool> there_ = false;
+};
+
 std::string reading(int second, double temperature = 20) {
   return R"({"sensor_id":"s","timestamp":"2026-01-21T10:00:)" + std::to_string(10 + second) +
          R"(Z","temperature":)" + std::to_string(temperature) +
@@ -165,6 +213,17 @@ TEST_CASE("while the store is down nothing is settled or given up, and it shows"
 
   fixture.store->follow({});
   REQUIRE(fixture.drained().totals.stored == 2);
+  REQUIRE(eventually([&] { return fixture.persister->health().up; }));
+}
+
+TEST_CASE("a stream that can be read again shows so before any record comes") {
+  Fixture fixture;
+  auto late = std::make_unique<LateStream>(std::move(fixture.pipeline.stream));
+  auto& stream = *late;
+  fixture.pipeline.stream = std::move(late);
+  fixture.start();
+  REQUIRE(eventually([&] { return !fixture.persister->health().up; }));
+  stream.be_there();
   REQUIRE(eventually([&] { return fixture.persister->health().up; }));
 }
 

@@ -1,0 +1,227 @@
+"""compose/ as composes read it, and its broker's rules kept by a real Mosquitto."""
+
+import queue
+import re
+from pathlib import Path
+
+import pytest
+from compose_site import ComposeSite
+from harness import REPOSITORY
+from paho.mqtt import client as paho
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from services.compose_file import ComposeFile, comparable, composes_at_hand
+
+OURS = {"ingest", "query", "persist", "edge", "clickstream-ingest", "clickstream-query", "clickstream-persist"}
+NOT_AUTHORIZED = 0x87
+
+
+@pytest.fixture
+def file(place):
+    return ComposeFile(place)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_every_compose_at_hand_reads_the_same_deployment(place, tls):
+    file = ComposeFile(place, tls)
+    print(commands := composes_at_hand())
+    assert len({comparable(file.resolve(command)) for command in commands}) == 1
+
+
+def test_without_setup_compose_says_what_to_do(file):
+    dotenv = file.directory / ".env"
+    dotenv.unlink()
+    assert "run ./setup first" in file.resolve(composes_at_hand()[0], check=False)
+
+
+def test_each_profile_has_what_it_promises_and_depends_on_nothing_else(file):
+    assert file.services_of("telemetry") == {"mosquitto", "kafka", "mongodb", "ingest", "query", "persist", "edge"}
+    assert file.services_of("clickstream") == {"kafka", "postgresql", "clickstream-ingest", "clickstream-query",
+                                               "clickstream-persist"}
+    for name, service in file.services.items():
+        for other, how in service.get("depends_on", {}).items():
+            assert how["condition"] == "service_healthy"
+            assert set(service["profiles"]) <= set(file.services[other]["profiles"]), f"{name} without {other}"
+
+
+def test_ports_are_published_on_loopback_only_and_no_two_services_want_the_same(place):
+    file = ComposeFile(place, tls=True)
+    ports = {name: file.published(name) for name in file.services}
+    assert {port[0] for published in ports.values() for port in published} == {"127.0.0.1"}
+    outside = sorted(port[1] for published in ports.values() for port in published)
+    assert outside == [1883, 8000, 8001, 8002, 8003, 8010, 8011, 8012, 8883]
+    assert [ports[name][0][1] for name in ("ingest", "query", "persist", "edge")] == [8000, 8001, 8002, 8003]
+
+
+def test_every_service_has_a_health_check_a_limit_and_a_fixed_version(file):
+    version = re.search(r"project\(tributary VERSION (\S+)", (REPOSITORY / "CMakeLists.txt").read_text())[1]
+    containers = (REPOSITORY / "compose/Containerfile").read_text()
+    for name, service in file.services.items():
+        assert service["restart"] == "unless-stopped" and service["mem_limit"] and service["stop_grace_period"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        image, _, tag = service["image"].partition(":")
+        if name not in OURS:
+            assert service["healthcheck"]["test"] and re.search(r"\d+\.\d+", tag), name
+            continue
+        assert (service["read_only"], service["cap_drop"], tag) == (True, ["ALL"], version), name
+        stage = containers.partition(f" AS {service['build']['target']}\n")[2].partition("\nFROM ")[0]
+        assert re.search(rf'HEALTHCHECK [^\[]*\["{image}", "health"', stage), f"{image}: its image says how its health is asked for"
+
+
+def test_every_variable_is_in_the_example_and_every_mounted_file_there(place):
+    file = ComposeFile(place, tls=True)
+    used = {name for text in file.files for name in re.findall(r"\$\{(\w+)", (REPOSITORY / "compose" / text).read_text())}
+    own = {"COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES", "INGEST_TOKEN", "QUERY_TOKEN", "ADMIN_TOKEN"}
+    assert used | own == set(file.variables)
+    assert {name for name in used if re.match("KAFKA|DB", name)} == {
+        "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SASL_USER", "KAFKA_SASL_PASS", "KAFKA_TOPIC", "KAFKA_GROUP_ID",
+        "DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASS"}
+    assert not [name for name in file.variables if name.startswith("TRIBUTARY_")], "tributary-collector reads .env, too"
+    for name in file.services:
+        for source in file.mounts(name).values():
+            assert Path(source).exists(), f"{name}: {source}"
+
+
+def test_setup_makes_secrets_of_its_own_and_keeps_what_is_there(file):
+    dotenv = (file.directory / ".env").read_text()
+    values = list(file.variables.values())
+    assert "change-me" not in values
+    secrets = [value for value in values if re.fullmatch("[0-9a-f]{48}", value)]
+    assert len(set(secrets)) == len(secrets) == 10
+    for path, mode in ((".env", 0o600), ("secrets", 0o700), ("secrets/tokens", 0o644)):
+        assert (file.directory / path).stat().st_mode & 0o777 == mode, path
+    tokens = (file.directory / "secrets/tokens").read_text()
+    assert not [secret for secret in secrets if secret in tokens]
+    file.setup("--tls", "broker.example", "192.0.2.7")
+    certificate = (file.directory / "secrets/mosquitto.pem").read_bytes()
+    file.setup("--tls")
+    assert (file.directory / ".env").read_text() == dotenv and (file.directory / "secrets/tokens").read_text() == tokens
+    assert (file.directory / "secrets/mosquitto.pem").read_bytes() == certificate
+
+
+def test_the_programs_take_the_configuration_of_their_services(place):
+    site = ComposeSite(place, tls=True)
+    for service in sorted(OURS):
+        status, output = site.program(service).command_line("check-config")
+        assert status == 0 and "note:" not in output, f"{service}: {output}"
+        if service.startswith("clickstream"):
+            store = "store postgresql://postgresql:5432/events_db as collector table events"
+            assert f"as collector topic raw_events group event_ingestors, {store}" in output
+
+
+@pytest.fixture
+def compose_site(place):
+    site = ComposeSite(place)
+    yield site
+    site.end()
+
+
+class Client:
+    """One that speaks MQTT 5 with a password."""
+
+    def __init__(self, site, user, password, keep=False, ca=None, name=None):
+        self.received, self._answers = queue.Queue(), queue.Queue()
+        self._client = client = paho.Client(client_id=name or f"client-of-{user}", protocol=paho.MQTTv5)
+        client.username_pw_set(user, password)
+        client.on_message = lambda client, data, message: self.received.put((message.topic, message.payload))
+        for event in ("on_connect", "on_subscribe"):
+            setattr(client, event, lambda client, data, flags_or_id, answer, properties: self._answers.put(answer))
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = 3600 if keep else 0
+        if ca:
+            client.tls_set(ca)
+        client.connect("127.0.0.1", site.mqtts_port if ca else site.mqtt_port, clean_start=not keep, properties=properties)
+        client.loop_start()
+        self.granted = self._answers.get(timeout=10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def subscribe(self, topic):
+        self._client.subscribe(topic, qos=1)
+        self._answers.get(timeout=10)
+
+    def publish(self, *topics, payload=b"x"):
+        """Returns once the broker has answered each."""
+        for topic in topics:
+            self._client.publish(topic, payload, qos=1).wait_for_publish(10)
+
+    def hear(self, number, limit=10):
+        """The next messages: (topic, payload)."""
+        return [self.received.get(timeout=limit) for _ in range(number)]
+
+
+def collector_of(site, **more):
+    return Client(site, "collector", site.variables["MQTT_COLLECTOR_PASSWORD"], **more)
+
+
+def edge_of(site, **more):
+    return Client(site, "gateway-1", site.variables["MQTT_EDGE_PASSWORD"], **more)
+
+
+def test_an_edge_can_neither_speak_for_another_one_nor_hear_what_is_not_for_it(place):
+    site = ComposeSite(place, MQTT_DEVICES="shed:hunter2 barn:hunter3")
+    site.start_mosquitto()
+    try:
+        def barn_of(site):
+            return Client(site, "barn", "hunter3")
+
+        def attempt(who, *topics):
+            for topic in topics:  # Debian's Mosquitto ends a connection that publishes where it may not
+                with who(site) as client:
+                    client.publish(topic)
+
+        with collector_of(site) as collector, edge_of(site, name="ear") as edge, barn_of(site) as barn:
+            for client in (collector, edge, barn):
+                client.subscribe("tributary/#")
+            attempt(edge_of, "tributary/barn/events/telemetry", "tributary/barn/status", "tributary/gateway-1/receipts",
+                    "tributary/barn/receipts", "tributary/events/telemetry", "elsewhere", "tributary/gateway-1/events/telemetry")
+            assert collector.hear(1) == [("tributary/gateway-1/events/telemetry", b"x")]
+            barn.publish("tributary/barn/status")
+            assert collector.hear(1) == [("tributary/barn/status", b"x")]
+            collector.publish("tributary/barn/receipts", "tributary/gateway-1/receipts")
+            assert {topic for topic, _ in collector.hear(2)} == {"tributary/barn/receipts", "tributary/gateway-1/receipts"}
+            assert edge.hear(1) == [("tributary/gateway-1/receipts", b"x")]
+            assert barn.hear(1) == [("tributary/barn/receipts", b"x")]
+            attempt(lambda site: collector_of(site, name="mouth"), "tributary/barn/events/telemetry", "tributary/barn/status")
+            collector_end, barn_end = "tributary/gateway-1/receipts", "tributary/barn/receipts"
+            with collector_of(site, name="voice") as voice:
+                voice.publish(collector_end, barn_end)
+            assert {topic for topic, _ in collector.hear(2)} == {collector_end, barn_end}, "and nothing before"
+            assert edge.hear(1) == [(collector_end, b"x")] and barn.hear(1) == [(barn_end, b"x")]
+        for user, password in ((None, None), ("gateway-1", "hunter2"), ("nobody", "hunter2")):
+            with Client(site, user, password) as stranger:
+                assert stranger.granted.value == NOT_AUTHORIZED
+    finally:
+        site.end()
+
+
+def test_whatever_waits_for_an_absent_collector_comes_through_a_restart_of_the_broker(compose_site):
+    broker = compose_site.start_mosquitto()
+    with collector_of(compose_site, keep=True) as collector:
+        collector.subscribe("tributary/+/events/+")
+    payloads = [b"%d" % number for number in range(2000)]
+    with edge_of(compose_site) as edge:
+        for payload in payloads:
+            edge.publish("tributary/gateway-1/events/telemetry", payload=payload)
+    assert broker.terminate() == 0
+    broker.start()
+    with collector_of(compose_site, keep=True) as collector:
+        assert [payload for _, payload in collector.hear(len(payloads))] == payloads
+
+
+def test_the_broker_speaks_tls_with_the_certificate_that_setup_makes(place):
+    site = ComposeSite(place, tls=True)
+    site.start_mosquitto()
+    try:
+        ca = site.file.directory / "secrets/ca.pem"
+        with collector_of(site, ca=ca) as collector, edge_of(site, ca=ca) as edge:
+            collector.subscribe("tributary/+/events/+")
+            edge.publish("tributary/gateway-1/events/telemetry")
+            assert collector.hear(1)
+    finally:
+        site.end()
