@@ -102,6 +102,16 @@ def test_setup_makes_secrets_of_its_own_and_keeps_what_is_there(file):
     assert (file.directory / "secrets/mosquitto.pem").read_bytes() == certificate
 
 
+def test_setup_refuses_what_nobody_changed_and_tokens_that_are_missing(file):
+    dotenv = file.directory / ".env"
+    text = dotenv.read_text()
+    for wrong, said in ((re.sub("(?m)^DB_PASS=.*", "DB_PASS=change-me", text), "still says change-me"),
+                        (re.sub("(?m)^QUERY_TOKEN=.*", "QUERY_TOKEN=", text), "has no QUERY_TOKEN")):
+        dotenv.write_text(wrong)
+        with pytest.raises(AssertionError, match=said):
+            file.setup()
+
+
 def test_the_programs_take_the_configuration_of_their_services(place):
     site = ComposeSite(place, tls=True)
     for service in sorted(OURS):
