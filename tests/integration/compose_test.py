@@ -2,6 +2,7 @@
 
 import queue
 import re
+import ssl
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,7 @@ class Client:
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 3600 if keep else 0
         if ca:
-            client.tls_set(ca)
+            client.tls_set(ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
         client.connect("127.0.0.1", site.mqtts_port if ca else site.mqtt_port, clean_start=not keep, properties=properties)
         client.loop_start()
         self.granted = self._answers.get(timeout=10)
