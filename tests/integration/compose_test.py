@@ -2,6 +2,7 @@
 
 import queue
 import re
+import ssl
 from pathlib import Path
 
 import pytest
@@ -92,11 +93,24 @@ def test_setup_makes_secrets_of_its_own_and_keeps_what_is_there(file):
         assert (file.directory / path).stat().st_mode & 0o777 == mode, path
     tokens = (file.directory / "secrets/tokens").read_text()
     assert not [secret for secret in secrets if secret in tokens]
+    configuration = file.directory / "collector/telemetry.toml"
+    configuration.chmod(0o600)
     file.setup("--tls", "broker.example", "192.0.2.7")
+    assert configuration.stat().st_mode & 0o777 == 0o644, "the containers' users are others than ours"
     certificate = (file.directory / "secrets/mosquitto.pem").read_bytes()
     file.setup("--tls")
     assert (file.directory / ".env").read_text() == dotenv and (file.directory / "secrets/tokens").read_text() == tokens
     assert (file.directory / "secrets/mosquitto.pem").read_bytes() == certificate
+
+
+def test_setup_refuses_what_nobody_changed_and_tokens_that_are_missing(file):
+    dotenv = file.directory / ".env"
+    text = dotenv.read_text()
+    for wrong, said in ((re.sub("(?m)^DB_PASS=.*", "DB_PASS=change-me", text), "still says change-me"),
+                        (re.sub("(?m)^QUERY_TOKEN=.*", "QUERY_TOKEN=", text), "has no QUERY_TOKEN")):
+        dotenv.write_text(wrong)
+        with pytest.raises(AssertionError, match=said):
+            file.setup()
 
 
 def test_the_programs_take_the_configuration_of_their_services(place):
@@ -129,7 +143,7 @@ class Client:
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 3600 if keep else 0
         if ca:
-            client.tls_set(ca)
+            client.tls_set(ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
         client.connect("127.0.0.1", site.mqtts_port if ca else site.mqtt_port, clean_start=not keep, properties=properties)
         client.loop_start()
         self.granted = self._answers.get(timeout=10)

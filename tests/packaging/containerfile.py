@@ -13,6 +13,7 @@ from pathlib import Path
 from chroot import SUITE, Chroot
 
 _BASES = (f"debian:{SUITE}", f"debian:{SUITE}-slim")
+_KNOWN = {"FROM", "ARG", "ENV", "LABEL", "WORKDIR", "COPY", "RUN", "USER", "EXPOSE", "VOLUME", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
 _RUN_LIMIT_S = 3600
 
 
@@ -31,6 +32,8 @@ class Instruction:
                 raise self.refused("an option twice")
             self.options[match[1]] = match[2]
             self.text = self.text[match.end():]
+        if self.name not in _KNOWN or self.text.startswith("--"):
+            raise self.refused("unknown here")
 
     def refused(self, why):
         return Refused(f"line {self.line}: {self.name}: {why}")
@@ -113,7 +116,7 @@ class Image:
         self.root = self._chroot.__enter__()
         try:
             for step in self._steps:
-                getattr(self, f"_{step.name.lower()}", self._unknown)(step)
+                getattr(self, f"_{step.name.lower()}")(step)
         except BaseException:
             self.__exit__()
             raise
@@ -156,9 +159,6 @@ class Image:
             if name == self.user:
                 return home
         return "/"
-
-    def _unknown(self, step):
-        raise step.refused("unknown here")
 
     def _arg(self, step):
         step.only()

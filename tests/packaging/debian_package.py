@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from chroot import Failed
-from services.package import REPOSITORY
+from services.package import REPOSITORY, locked
 from services.process import free_port, wait_until
 
 PROGRAMS = Path(os.environ.get("TRIBUTARY_BIN", REPOSITORY / "build/release/bin"))
@@ -26,8 +26,16 @@ def run(*command, **options):
 
 
 def make_packages(build):
-    """Packs what is built in that folder of CMake."""
-    run("cpack", "--config", build / "CPackConfig.cmake", cwd=build)
+    """Packs what is built in that folder of CMake, unless its packages are newer. Tests may do so at the same time."""
+    sources = [build / "CPackConfig.cmake", *build.glob("bin/tributary-*"), *(build / "packaging").rglob("*"),
+               *(REPOSITORY / "packaging").rglob("*")]
+    newest = max(path.stat().st_mtime for path in sources if path.is_file())
+    made = build / "cpack.made"
+    with locked(build / "cpack.lock"):
+        if made.exists() and made.stat().st_mtime > newest and all(map(os.path.exists, made.read_text().splitlines())):
+            return
+        output = run("cpack", "--config", build / "CPackConfig.cmake", cwd=build)
+        made.write_text("\n".join(re.findall(r"- package: (\S+) generated", output)))
 
 
 def version():

@@ -10,7 +10,8 @@ import yaml
 from services.package import REPOSITORY, Unavailable
 
 PROFILES = ("telemetry", "clickstream")
-_COMMANDS = (["docker", "compose"], ["docker-compose"], ["podman-compose"])
+# Not podman-compose: Debian's has no `config`.
+_COMMANDS = (["docker", "compose"], ["docker-compose"])
 
 
 def composes_at_hand():
@@ -60,8 +61,6 @@ class ComposeFile:
         `check`."""
         files = [part for file in self.files for part in ("-f", file)]
         profiles = [part for profile in PROFILES for part in ("--profile", profile)]
-        if command[0] == "podman-compose":
-            profiles = []
         done = _call(*command, *files, *profiles, "config", directory=self.directory)
         if not check:
             return done.stderr if done.returncode else None
@@ -105,5 +104,7 @@ def _overwritten(line, variables):
 
 def comparable(model):
     """The parts of a resolved file that two composes must agree on, however they write them."""
-    return json.dumps({name: [service["image"], service.get("environment"), sorted(service["profiles"])]
-                       for name, service in model["services"].items()}, sort_keys=True, default=str)
+    return json.dumps({
+        name: [service["image"], sorted(service["profiles"]),
+               {key: str(value) for key, value in service["environment"].items()}]
+        for name, service in model["services"].items()}, sort_keys=True)

@@ -18,8 +18,10 @@ kBackbonePackages=(
 )
 # What the preset `fuzz` is built with; llvm has the names for stack traces.
 kFuzzPackages=(clang-19 libclang-rt-19-dev llvm python3)
-# What packages are made and looked at with, and the Debian that they are installed in.
-kPackagingPackages=(dpkg-dev fakeroot lintian mandoc mmdebstrap python3 python3-pytest qemu-user-static)
+# What cpack makes packages with.
+kPackPackages=(dpkg-dev file)
+# What packages are looked at with, and the Debian that they are installed in.
+kPackagingPackages=("${kPackPackages[@]}" fakeroot lintian mandoc mmdebstrap python3 python3-pytest qemu-user-static)
 # What the presets `aarch64` and `armv7` are built with, and run with here.
 kCrossPackages=(g++-aarch64-linux-gnu g++-arm-linux-gnueabihf mmdebstrap qemu-user-static file)
 
