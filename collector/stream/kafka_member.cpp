@@ -16,6 +16,7 @@ constexpr auto kQuestionTimeout = 5s;
 constexpr auto kCommitTimeout = 5s;
 constexpr auto kNudgeTimeout = 5ms;
 constexpr auto kLeaveTime = 3s;
+constexpr auto kFirstAssignmentTime = 6s;  // the cluster gives a new group 3 s to gather
 constexpr auto kServeTime = 50ms;
 constexpr std::size_t kChunk = 500;
 constexpr std::size_t kNudgeRecords = 5000;
@@ -87,9 +88,31 @@ KafkaMember::KafkaMember(KafkaContext& context, std::uint64_t& turns,
       client_(std::move(client)),
       records_(rd_kafka_queue_new(client_->get())) {}
 
+// librdkafka before 2.2 aborts the process when a consumer ends between the group's answer that it
+// is a member and its first assignment (confluentinc/librdkafka issue 4312). Without a member id
+// there was no such answer yet, and one that comes later is not heard.
+void KafkaMember::await_first_assignment() {
+  const auto is_member = [&] {
+    auto* const id = rd_kafka_memberid(client_->get());
+    const bool is_given = id != nullptr && *id != '\0';
+    if (id != nullptr) rd_kafka_mem_free(client_->get(), id);
+    return is_given;
+  };
+  const auto end = context_.clock.monotonic() + kFirstAssignmentTime;
+  while (!was_assigned_ && is_member() && context_.clock.monotonic() < end) {
+    const auto event = client_->poll(kServeTime);
+    if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
+      was_assigned_ = true;
+      const KafkaPtr<rd_kafka_error_t> ignored(rd_kafka_incremental_assign(
+          client_->get(), rd_kafka_event_topic_partition_list(event.get())));
+    }
+  }
+}
+
 KafkaMember::~KafkaMember() {
   turns_.clear();
   waiting_.clear();
+  await_first_assignment();
   const KafkaPtr<rd_kafka_queue_t> closing(rd_kafka_queue_new(client_->get()));
   const KafkaPtr<rd_kafka_error_t> error(
       rd_kafka_consumer_close_queue(client_->get(), closing.get()));
@@ -132,6 +155,7 @@ Result<void> KafkaMember::take_error(rd_kafka_resp_err_t error, std::string_view
 Result<void> KafkaMember::rebalance(rd_kafka_event_t* event) {
   const auto& partitions = *rd_kafka_event_topic_partition_list(event);
   const bool is_assignment = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+  was_assigned_ = was_assigned_ || is_assignment;
   if (partitions.cnt > 0)
     log_info("kafka", is_assignment ? "partitions assigned" : "partitions revoked",
              {{"pipeline", context_.options.pipeline}, {"partitions", partitions.cnt}});

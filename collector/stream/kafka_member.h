@@ -44,6 +44,7 @@ class KafkaMember {
   Result<void> assign(const rd_kafka_topic_partition_list_t& partitions);
   Result<void> begin_turn(KafkaTurn::Beginning beginning, std::string_view metadata);
   Result<void> revoke(const rd_kafka_topic_partition_list_t& partitions);
+  void await_first_assignment();
   void note(const std::string& text);
   // Nothing when the error is passing.
   Result<void> take_error(rd_kafka_resp_err_t error, std::string_view text, bool is_fatal);
@@ -57,6 +58,7 @@ class KafkaMember {
   KafkaPtr<rd_kafka_queue_t> records_;  // those of all our partitions
   std::map<std::int32_t, KafkaTurn> turns_;
   std::deque<KafkaPtr<rd_kafka_message_t>> waiting_;  // out of records_, at most kChunk
+  bool was_assigned_ = false;  // some partitions, or none
   std::size_t records_taken_ = 0;  // since the last fetch_on() that did something
   std::size_t bytes_taken_ = 0;
 };

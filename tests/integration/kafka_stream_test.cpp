@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/contract/stream_verbs.h"
@@ -177,6 +179,27 @@ TEST_CASE("consumers share the partitions, and each record is counted once when 
     REQUIRE(again.contains(std::string(entry.envelope.event)));
   }
   expect_account(*stream, {.stored = kRecords}, 0);
+}
+
+TEST_CASE("consumers that end while their group still makes up its mind end quietly") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  KafkaPlace place;
+  const auto stream = place.open();
+  std::atomic<int> consumers = 0;
+  const auto come_and_go = [&](std::uint64_t own_seed) {
+    std::mt19937_64 random(own_seed);
+    const auto mine = place.open_at_once();
+    for (int i = 0; i < 8; ++i, ++consumers) {
+      const auto consumer = mine->make_consumer();
+      static_cast<void>(consumer->receive({}, milliseconds(random() % 600)));
+    }
+  };
+  {
+    std::vector<std::jthread> members;
+    for (std::uint64_t i = 0; i < 3; ++i) members.emplace_back(come_and_go, seed + i);
+  }
+  REQUIRE(consumers == 24);
 }
 
 TEST_CASE("what is settled after its partition went to another consumer commits nothing") {
