@@ -19,7 +19,7 @@ foreach(preset release aarch64 armv7)
   add_custom_target(packages-${preset}
     COMMAND ${CMAKE_COMMAND} --preset ${preset} -B ${build} -DTRIBUTARY_TESTS=OFF -DTRIBUTARY_WERROR=ON
     COMMAND ${CMAKE_COMMAND} --build ${build}
-    COMMAND ${CMAKE_COMMAND} -E env SOURCE_DATE_EPOCH=${time} ${CMAKE_CPACK_COMMAND} --config ${build}/CPackConfig.cmake -D CPACK_OUTPUT_FILE_PREFIX=${packages}
+    COMMAND ${CMAKE_COMMAND} -E env SOURCE_DATE_EPOCH=${time} ${CMAKE_CPACK_COMMAND} --config ${build}/CPackConfig.cmake -B ${CMAKE_BINARY_DIR} -D CPACK_OUTPUT_FILE_PREFIX=${packages}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} USES_TERMINAL VERBATIM)
   if(before)
     add_dependencies(packages-${preset} ${before}) # each takes all processors
