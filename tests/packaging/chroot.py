@@ -80,6 +80,8 @@ class Chroot:
             # The names that the host finds, it finds.
             shutil.copyfile("/etc/resolv.conf", self.path / "etc/resolv.conf")
             (self.path / "etc/apt/apt.conf.d/90host").write_text(_apt_proxies(), encoding="utf-8")
+            # It needn't survive a power cut.
+            (self.path / "etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n", encoding="utf-8")
         except BaseException:
             self._remove()
             raise

@@ -30,7 +30,8 @@ def manual(name, section):
 
 def check_config(name, file):
     return subprocess.run([PROGRAMS / f"tributary-{name}", "check-config", "--config", file], cwd=file.parent,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                          env={"HOME": str(file.parent)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
 
 
 def keys(table, above=""):
