@@ -62,14 +62,26 @@ class System:
         raise Unknown(f"no package has {library}: without dpkg's database in {self._database} only the tarball can be made "
                       "(cpack -G TGZ)")
 
-    def dependency(self, package, soname):
-        """What the package says that a user of its library depends on: "libmosquitto1 (>= 2.0.0)"."""
+    def symbols(self, program):
+        """What it takes from libraries, as dpkg's symbols files write it: {"fopen@GLIBC_2.2.5", "ssl_new@Base", ...}."""
+        found = re.findall(r"\*UND\*\s+[0-9a-f]+\s+(?:\((\S+)\)|(\S+))?\s+(\S+)$", self._dump("-T", program), re.MULTILINE)
+        return {f"{name}@{hidden or version or 'Base'}" for hidden, version, name in found}
+
+    def dependency(self, package, soname, symbols):
+        """What the package says that a program with these symbols of its library depends on, and the first versions
+        that have them: ("libmosquitto1 #MINVER#", {"1.6", "2.0"}); or all of it, ("libmosquitto1 (>= 2.0.11)", set())."""
+        for file in self._info(package, "symbols"):
+            template, since = symbols_file(file.read_text(encoding="utf-8"), soname)
+            if template:
+                # A line may stand for all symbols of a version: "GLIBC_2.34@GLIBC_2.34".
+                versions = {since.get(symbol) or since.get("@".join(2 * [symbol.partition("@")[2]])) for symbol in symbols}
+                return template, versions - {None}
         name, version = split_soname(soname)
         for file in self._info(package, "shlibs"):
             for line in file.read_text(encoding="utf-8").splitlines():
                 words = line.split("#")[0].split(None, 2)
                 if words and not words[0].endswith(":") and words[:2] == [name, version]:
-                    return words[2].strip()
+                    return words[2].strip(), set()
         raise Unknown(f"{package} does not say what users of {soname} depend on")
 
     def version(self, package):
@@ -105,6 +117,28 @@ class System:
         return subprocess.run([self.objdump, option, program], stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
+def symbols_file(text, soname):
+    """(what to depend on, {symbol: the version that has it first}) of one library in a file of deb-symbols(5); (None, {})."""
+    template, since, is_it = None, {}, False
+    for line in text.splitlines():
+        if line and line[0] not in " |*#":
+            is_it = line.split()[0] == soname
+            template = line.partition(" ")[2] if is_it else template
+        elif is_it and line.startswith(" "):
+            symbol, version = line.split()[:2]
+            since[symbol] = version
+    return template, since
+
+
+def latest(versions):
+    """The last of these, as Debian orders versions; "0" of none."""
+    last = "0"
+    for version in versions:
+        if subprocess.run(["dpkg", "--compare-versions", version, "gt", last], check=False).returncode == 0:
+            last = version
+    return last
+
+
 def split_soname(soname):
     """("libmongoc-1.0", "0") of libmongoc-1.0.so.0, and ("libdb", "5.3") of libdb-5.3.so, as dpkg-shlibdeps does it."""
     match = re.fullmatch(r"(.+)\.so\.(.+)", soname) or re.fullmatch(r"(.+)-([0-9.]+)\.so", soname)
@@ -118,11 +152,12 @@ def is_loader(soname):
 
 
 def depends(system, program):
-    found = set()
+    found, symbols = {}, system.symbols(program)
     for soname in system.needed(program):
         if not is_loader(soname):
-            found.add(system.dependency(system.package(system.library(soname)), soname))
-    return ", ".join(sorted(found))
+            template, versions = system.dependency(system.package(system.library(soname)), soname, symbols)
+            found.setdefault(template, set()).update(versions)
+    return ", ".join(sorted(template.replace("#MINVER#", f"(>= {latest(versions)})") for template, versions in found.items()))
 
 
 def carried(system, program):

@@ -223,7 +223,8 @@ def test_dependencies_are_those_that_debians_own_tool_finds(name, tmp_path):
     triplet = run("gcc", "-print-multiarch").strip()
     found = run("python3", "-B", REPOSITORY / "packaging/libraries.py", "--triplet", triplet, "depends",
                 PROGRAMS / f"tributary-{name}")
-    assert dependencies(found) == dependencies(DebianPackage(name).field("Depends"))
+    of_debian = DebianPackage(name).field("Depends")
+    assert set(found.strip().split(", ")) == set(of_debian.split(", ")) - {"adduser"}, "with the same versions"
     for preset, built_name in ARM:
         if built_name == name:
             of_arm = DebianPackage(name, EMULATORS[preset][0]).field("Depends")
