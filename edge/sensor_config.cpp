@@ -154,6 +154,7 @@ void read_groups(const Settings& sensor, HostOptions& options) {
                                           {"disk", &HostOptions::disk},
                                           {"network", &HostOptions::network}}};
   for (const auto& group : kGroups) options.*group.of = false;
+  if (sensor.strings("groups").empty()) sensor.refuse("groups", "is empty: leave it out for all");
   for (const auto& name : sensor.strings("groups")) {
     const auto* const group = std::ranges::find(kGroups, name, &Group::name);
     if (group == kGroups.end()) {
@@ -194,6 +195,13 @@ void read_host(const Settings& sensor, const std::string& pipeline, const std::s
   read_groups(sensor, options);
   options.mounts = sensor.strings("mounts");
   options.interfaces = sensor.strings("interfaces");
+  const auto is_relative = [](const std::string& mount) { return !mount.starts_with('/'); };
+  if (std::ranges::any_of(options.mounts, is_relative)) {
+    sensor.refuse("mounts", "must be absolute paths, as in /var/lib");
+  }
+  if (std::ranges::any_of(options.interfaces, &std::string::empty)) {
+    sensor.refuse("interfaces", "must be names, as in eth0");
+  }
   if (options.mounts.size() > kHostMountsMax) sensor.refuse("mounts", "are more than 16");
   if (options.interfaces.size() > kHostInterfacesMax) {
     sensor.refuse("interfaces", "are more than 16");

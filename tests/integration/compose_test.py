@@ -113,6 +113,24 @@ def test_setup_refuses_what_nobody_changed_and_tokens_that_are_missing(file):
             file.setup()
 
 
+@pytest.mark.parametrize(("line", "said"), [
+    ('INGEST_TOKEN="quoted"', "no quotes"), ("INGEST_TOKEN=a # note", "no comment behind"), ("KAFKA_SASL_PASS=a b", "KAFKA_SASL_PASS"),
+    ("DB_PASS=$x", "DB_PASS"), ("MQTT_EDGE_PASSWORD=a:b", "MQTT_EDGE_PASSWORD"), ("MQTT_DEVICES=gateway-2:pw", "in quotes"),
+    ('MQTT_DEVICES="gateway-2"', "in quotes"), ("export DB_PORT=1", "must be NAME=value"), ("DB_PORT=5432\nDB_PORT=5432", "DB_PORT is there twice")])
+def test_setup_refuses_values_that_compose_shells_and_brokers_would_read_differently(file, line, said):
+    dotenv = file.directory / ".env"
+    name = line.partition("=")[0]
+    dotenv.write_text(re.sub(f"(?m)^{name}=.*\n", "", dotenv.read_text()) + line)
+    with pytest.raises(AssertionError, match=f"(?s)line \\d+: .*{said}"):
+        file.setup()
+
+
+def test_setup_takes_devices_in_quotes(file):
+    dotenv = file.directory / ".env"
+    dotenv.write_text(re.sub("(?m)^MQTT_DEVICES=.*", 'MQTT_DEVICES="gateway-2:p gateway-3:q"', dotenv.read_text()))
+    file.setup()
+
+
 def test_the_programs_take_the_configuration_of_their_services(place):
     site = ComposeSite(place, tls=True)
     for service in sorted(OURS):

@@ -259,6 +259,9 @@ TEST_CASE("a mistake is told with its place and what to do") {
       {"[[sensor]]\ntype = \"host\"\nrate = 1", "edge.toml:3", "rate"},
       {"[[sensor]]\ntype = \"host\"\nsensor_id = \"\"", "edge.toml:3", "1 to 128"},
       {"[[sensor]]\ntype = \"host\"\ngroups = [\"gpu\"]", "edge.toml:3", "temperature"},
+      {"[[sensor]]\ntype = \"host\"\ngroups = []", "edge.toml:3", "is empty"},
+      {"[[sensor]]\ntype = \"host\"\nmounts = [\"data\"]", "edge.toml:3", "absolute"},
+      {"[[sensor]]\ntype = \"host\"\ninterfaces = [\"\"]", "edge.toml:3", "eth0"},
       {"[[sensor]]\ntype = \"host\"\ntags = { rack = 7 }", "edge.toml:3", "in quotes"},
       {"[[sensor]]\ntype = \"host\"\n[[sensor]]\ntype = \"host\"", "edge.toml:3", "sensor_id"},
   }));
