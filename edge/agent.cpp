@@ -16,6 +16,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* kComponent = "agent";
+// What a thread does between two waits takes milliseconds; seconds, on a disk that is overloaded.
+constexpr auto kRoundTimeMax = 30s;
 
 HttpServerOptions http_options(const Config& config, Metrics& metrics) {
   auto options = config.http;
@@ -167,6 +169,7 @@ void Agent::observe() {
   for (std::size_t i = 0; i < buffers_.size(); ++i) observe_pipeline(*buffers_[i], *outboxes_[i]);
   observe_sensors();
   observe_publisher();
+  observe_threads();
 }
 
 void Agent::observe_pipeline(Buffer& buffer, const Outbox& outbox) {
@@ -243,6 +246,22 @@ void Agent::observe_publisher() {
   observe(counter, "tributary_edge_foreign_receipts_total",
           "Receipts that were not for this process", &Counts::foreign_receipts);
   health_.add("mqtt", [this] { return publisher_->health(); });
+}
+
+void Agent::observe_threads() {
+  const auto observe = [this](const char* name, const auto& worker) {
+    health_.add(name, [&worker] {
+      const auto busy = std::chrono::floor<std::chrono::seconds>(worker.busy());
+      if (busy < kRoundTimeMax) return HealthCheck{};
+      return HealthCheck{.up = false,
+                         .detail = "busy with one round for " + std::to_string(busy.count()) +
+                                   " s: a disk, a file system or a sensor doesn't answer",
+                         .hangs = true};
+    });
+  };
+  observe("sampler", *sampler_);
+  observe("committer", *committer_);
+  observe("publisher", *forwarder_);
 }
 
 void Agent::start_threads() {

@@ -59,6 +59,7 @@ class Agent {
   void observe_pipeline(Buffer& buffer, const Outbox& outbox);
   void observe_sensors();
   void observe_publisher();
+  void observe_threads();
   void start_threads();
   // What tributary/<edge>/status says while online: all buffers together. `sampled`, `published`
   // and `damaged` count from the start on, `dropped` as BufferReport has it. Reads a record of

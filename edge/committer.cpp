@@ -45,6 +45,7 @@ void Committer::run(const std::stop_token& stop) {
 }
 
 bool Committer::commit_all() {
+  const Pulse::Round round(pulse_);
   bool all = true;
   bool some = false;
   for (auto* buffer : buffers_) {

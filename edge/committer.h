@@ -8,6 +8,7 @@
 #include "edge/buffer.h"
 #include "shared/base/clock.h"
 #include "shared/base/mutex.h"
+#include "shared/base/pulse.h"
 
 namespace tributary::edge {
 
@@ -29,6 +30,8 @@ class Committer {
   void run(const std::stop_token& stop);
   // Commits what every buffer has; false when something is left.
   bool commit_all();
+  // For how long it has been committing: a disk may hang. Any thread.
+  [[nodiscard]] std::chrono::nanoseconds busy() const { return pulse_.busy(); }
 
  private:
   [[nodiscard]] std::chrono::nanoseconds until_due() const;
@@ -37,6 +40,7 @@ class Committer {
   const Clock& clock_;
   const std::chrono::milliseconds every_;
   const std::function<void()> committed_;
+  Pulse pulse_{clock_};
 
   Mutex mutex_;
   Condition something_;

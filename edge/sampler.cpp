@@ -44,6 +44,7 @@ Sampler::Sampler(std::vector<Feed> feeds, Committer& committer, const Clock& clo
 }
 
 std::optional<nanoseconds> Sampler::step() {
+  const Pulse::Round round(pulse_);
   const auto now = clock_.monotonic();
   if (!heap_.empty() && heap_.front()->due <= now) {
     std::ranges::pop_heap(heap_, kDueLater);

@@ -13,6 +13,7 @@
 #include "edge/source/sensor.h"
 #include "shared/base/clock.h"
 #include "shared/base/mutex.h"
+#include "shared/base/pulse.h"
 #include "shared/observe/health.h"
 
 namespace tributary::edge {
@@ -55,6 +56,8 @@ class Sampler {
   [[nodiscard]] SensorStatus status(std::size_t sensor) const;
   // Every sensor has ended and what it gave was taken or dropped.
   [[nodiscard]] bool finished() const;
+  // For how long one sample is being taken: a sensor may hang. Any thread.
+  [[nodiscard]] std::chrono::nanoseconds busy() const { return pulse_.busy(); }
 
  private:
   struct Entry {
@@ -74,6 +77,7 @@ class Sampler {
   std::vector<Entry*> heap_;  // those that have not ended, the first due on top
   Committer& committer_;
   const Clock& clock_;
+  Pulse pulse_{clock_};
   mutable Mutex mutex_;  // guards every Entry::status
 };
 

@@ -19,6 +19,7 @@ Forwarder::Forwarder(std::vector<Outbox*> outboxes, Publisher& publisher, const 
     : outboxes_(std::move(outboxes)), publisher_(publisher), clock_(clock) {}
 
 void Forwarder::round(milliseconds wait, bool flush) {
+  const Pulse::Round round(pulse_);
   publish(flush);
   settle(publisher_.poll(until_due(wait)));
   for (auto* outbox : outboxes_) outbox->release(false);

@@ -9,6 +9,7 @@
 #include "edge/publish/outbox.h"
 #include "edge/publish/publisher.h"
 #include "shared/base/clock.h"
+#include "shared/base/pulse.h"
 
 namespace tributary::edge {
 
@@ -31,6 +32,8 @@ class Forwarder {
   void wake() { publisher_.wake(); }
 
   [[nodiscard]] bool empty() const;
+  // For how long the present round has lasted. Any thread.
+  [[nodiscard]] std::chrono::nanoseconds busy() const { return pulse_.busy(); }
 
  private:
   void publish(bool flush);
@@ -40,6 +43,7 @@ class Forwarder {
   const std::vector<Outbox*> outboxes_;
   Publisher& publisher_;
   const Clock& clock_;
+  Pulse pulse_{clock_};
 };
 
 }  // namespace tributary::edge

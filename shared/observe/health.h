@@ -13,6 +13,7 @@ struct HealthCheck {
   bool up = true;
   std::string detail;    // why it is down, or what is worth knowing; may be empty
   bool warning = false;  // up, but look at it
+  bool hangs = false;    // down, and nothing but a new start will help
 };
 
 // The parts that a program needs to be up, each asked when somebody asks.

@@ -70,8 +70,12 @@ ServiceNotifier::ServiceNotifier(const std::map<std::string, std::string>& envir
 
 void ServiceNotifier::alive(const Health& parts) {
   if (!interval_) return;
-  static_cast<void>(parts.report());
-  tell("WATCHDOG=1");
+  const auto report = parts.report();
+  const auto stuck =
+      std::ranges::find_if(report.checks, [](const auto& part) { return part.second.hangs; });
+  if (stuck == report.checks.end()) return tell("WATCHDOG=1");
+  log_error(kComponent, "the service manager is not told that this program works: " + stuck->first +
+                            " is " + stuck->second.detail);
 }
 
 void ServiceNotifier::tell(std::string_view state) {

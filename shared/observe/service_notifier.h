@@ -21,9 +21,9 @@ class ServiceNotifier {
 
   void ready() { tell("READY=1"); }        // it serves
   void stopping() { tell("STOPPING=1"); }  // it ends, and may take its time
-  // Asks every part, and when all have answered, up or down, says that the program works. One that
-  // hangs in a lock keeps this from returning: then the service manager hears nothing, kills the
-  // program, and starts it again.
+  // Asks every part, and when all have answered, up or down, says that the program works. When one
+  // says that it hangs, or hangs in a lock and keeps this from returning, the service manager hears
+  // nothing, kills the program, and starts it again.
   void alive(const Health& parts);
   // How often alive() is expected: half of the time after which the program is given up. None when
   // nobody waits for it.

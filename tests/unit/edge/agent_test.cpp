@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,7 @@
 #include "shared/base/version.h"
 #include "shared/http/client.h"
 #include "shared/mqtt/correlation.h"
+#include "tests/support/held_file_system.h"
 #include "tests/support/mosquitto.h"
 #include "tests/unit/edge/fakes.h"
 
@@ -22,6 +24,7 @@ using namespace tributary;
 using namespace tributary::edge;
 using namespace std::chrono_literals;
 using tributary::edge::test::must;
+using tributary::test::HeldFileSystem;
 
 namespace {
 
@@ -135,6 +138,20 @@ std::unique_ptr<Agent> start(Config config) {
   return must(Agent::start(std::move(config), posix_file_system(), clock));
 }
 
+// The system's, and as much later as it was told to be.
+class JumpingClock final : public Clock {
+ public:
+  Timestamp now() const override { return clock_.now(); }
+  std::chrono::nanoseconds monotonic() const override {
+    return clock_.monotonic() + std::chrono::nanoseconds(later_.load());
+  }
+  void jump(std::chrono::nanoseconds by) { later_ += by.count(); }
+
+ private:
+  SystemClock clock_;
+  std::atomic<std::chrono::nanoseconds::rep> later_ = 0;
+};
+
 nlohmann::json get(const Agent& agent, const std::string& path) {
   return nlohmann::json::parse(must(http_get(agent.addresses().at(0), path)));
 }
@@ -231,6 +248,27 @@ TEST_CASE("without a broker the agent samples into its buffer, and a later start
       start(config(directory, broker.url(), {}));  // no sensor: delivers what is there
   REQUIRE(collector.until([&] { return agent->done(); }));
   REQUIRE(collector.events.size() == sampled);
+}
+
+TEST_CASE("an agent whose disk doesn't come back says that it hangs, and goes on when it does") {
+  const Directory directory;
+  HeldFileSystem disk;
+  JumpingClock clock;
+  const auto agent =
+      must(Agent::start(config(directory, "mqtt://127.0.0.1:1", {simulator(100)}), disk, clock));
+  const auto committer = [&] { return agent->health().report().checks.at("committer"); };
+  REQUIRE(committer().up);
+  disk.hold();
+  REQUIRE(disk.wait_until_held());
+  REQUIRE(committer().up);
+  clock.jump(31s);
+  REQUIRE(committer().hangs);
+  REQUIRE_FALSE(committer().up);
+  disk.release();
+  const auto end = std::chrono::steady_clock::now() + kLimit;
+  while (!committer().up && std::chrono::steady_clock::now() < end) ::usleep(1000);
+  REQUIRE(committer().up);
+  REQUIRE_FALSE(agent->health().report().checks.at("sampler").hangs);
 }
 
 TEST_CASE("a broker that dies takes no event with it") {

@@ -133,6 +133,22 @@ TEST_CASE("a service manager that can't be reached is a warning") {
   REQUIRE_THAT(lines.front(), Catch::Matchers::Contains(name));
 }
 
+TEST_CASE("a program that knows that it hangs doesn't say that it works") {
+  Manager manager("@tributary-knows-" + std::to_string(::getpid()));
+  ServiceNotifier service(watched(manager));
+  Health health;
+  bool hangs = true;
+  health.add("committer",
+             [&] { return HealthCheck{.up = !hangs, .detail = "busy for 31 s", .hangs = hangs}; });
+  CapturedLog log(LogFormat::json);
+  service.alive(health);
+  REQUIRE(manager.told().empty());
+  REQUIRE_THAT(log.lines().at(0), Catch::Matchers::Contains("committer is busy for 31 s"));
+  hangs = false;
+  service.alive(health);
+  REQUIRE(manager.told() == std::vector<std::string>{"WATCHDOG=1"});
+}
+
 TEST_CASE("a program with a part that is down works; one with a part that hangs doesn't say so") {
   Manager manager("@tributary-hang-" + std::to_string(::getpid()));
   ServiceNotifier service(watched(manager));
