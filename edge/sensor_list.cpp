@@ -18,6 +18,13 @@ using namespace std::chrono_literals;
 
 constexpr auto kBetweenReadings = 1s;
 
+// A mount may be called anything: nothing of it moves the terminal's cursor.
+std::string printable(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
+  return text;
+}
+
 void print(const HostReading& reading) {
   int names = 0;
   int numbers = 0;
@@ -28,12 +35,12 @@ void print(const HostReading& reading) {
   std::printf("%-*s  %*s  %s\n", names, "NAME", numbers, "VALUE", "FROM");
   for (const auto& value : reading.values()) {
     std::printf("%-*s  %*s  %s\n", names, value.name.c_str(), numbers,
-                number_text(value.number).c_str(), value.source.c_str());
+                number_text(value.number).c_str(), printable(value.source).c_str());
   }
   if (reading.gaps().empty()) return;
   std::puts("\nMISSING");
   for (const auto& gap : reading.gaps()) {
-    std::printf("%-*s  %s\n", names, gap.what.c_str(), gap.why.c_str());
+    std::printf("%-*s  %s\n", names, gap.what.c_str(), printable(gap.why).c_str());
   }
 }
 

@@ -33,6 +33,7 @@ class Build:
         found = json.loads((directory / "packaging/system.json").read_text(encoding="utf-8"))
         self.system = System(Path(found["root"]), found["triplet"], found["objdump"])
         self.architecture, self.machine = found["architecture"], found["machine"]
+        self.npm = found["npm"]  # {program: {package: version, or "" when it was built without}}
         self._headers = None
 
     def program(self, name):
@@ -89,6 +90,12 @@ def library(build, package, how):
             "properties": [{"name": "tributary:linkage", "value": how}]}
 
 
+def npm_package(name, version):
+    purl = f"pkg:npm/{name}@{version}"
+    return {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl,
+            "properties": [{"name": "tributary:linkage", "value": "compiled in"}]}
+
+
 def files_of(build, program, packages, version):
     """The packages in the directory that have this program."""
     names = (f"{program}_{version}_{build.architecture}.deb", f"{program}-{version}-linux-{build.machine}.tar.gz")
@@ -107,6 +114,7 @@ def document(version, packages, builds):
                 raise Unknown(f"{packages} has no package of {program}")
             libraries = [library(build, package, how)
                          for package, how in sorted((build.linked(program) | build.compiled_in(program)).items())]
+            libraries += [npm_package(package, found) for package, found in build.npm.get(name, {}).items() if found]
             components |= {part["bom-ref"]: part for part in libraries}
             for file in files:
                 components[file.name] = {"type": "application", "bom-ref": file.name, "name": name, "version": version,

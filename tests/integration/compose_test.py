@@ -98,6 +98,8 @@ def test_setup_makes_secrets_of_its_own_and_keeps_what_is_there(file):
     file.setup("--tls", "broker.example", "192.0.2.7")
     assert configuration.stat().st_mode & 0o777 == 0o644, "the containers' users are others than ours"
     certificate = (file.directory / "secrets/mosquitto.pem").read_bytes()
+    with pytest.raises(AssertionError, match="remove it to have one for these"):
+        file.setup("--tls", "other.example")
     file.setup("--tls")
     assert (file.directory / ".env").read_text() == dotenv and (file.directory / "secrets/tokens").read_text() == tokens
     assert (file.directory / "secrets/mosquitto.pem").read_bytes() == certificate
@@ -107,7 +109,8 @@ def test_setup_refuses_what_nobody_changed_and_tokens_that_are_missing(file):
     dotenv = file.directory / ".env"
     text = dotenv.read_text()
     for wrong, said in ((re.sub("(?m)^DB_PASS=.*", "DB_PASS=change-me", text), "still says change-me"),
-                        (re.sub("(?m)^QUERY_TOKEN=.*", "QUERY_TOKEN=", text), "has no QUERY_TOKEN")):
+                        (re.sub("(?m)^QUERY_TOKEN=.*", "QUERY_TOKEN=", text), "has no QUERY_TOKEN"),
+                        (re.sub("(?m)^(QUERY|ADMIN)_TOKEN=.*", r"\1_TOKEN=same", text), "are the same token")):
         dotenv.write_text(wrong)
         with pytest.raises(AssertionError, match=said):
             file.setup()

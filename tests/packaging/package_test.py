@@ -194,6 +194,30 @@ def test_a_purge_takes_nothing_from_the_other_package(root, name, tmp_path):
     assert root.run("getent", "passwd", "tributary", check=False).returncode == 2
 
 
+def test_a_purge_takes_nothing_from_a_package_that_is_removed_and_has_lost_its_configuration(root):
+    for name in ("edge", "collector"):
+        DebianPackage(name).install_in(root)
+    root.write("/var/lib/tributary/telemetry.db", "a database")
+    root.run("dpkg", "--remove", "tributary-collector")
+    root.place("/etc/tributary/collector.toml").unlink()
+    purge(root, DebianPackage("edge"))
+    assert root.read("/var/lib/tributary/telemetry.db") == "a database"
+    assert root.run("getent", "passwd", "tributary").returncode == 0
+    purge(root, DebianPackage("collector"))
+    assert not root.place("/var/lib/tributary").exists()
+    assert root.run("getent", "passwd", "tributary", check=False).returncode == 2
+
+
+def test_a_purge_empties_a_state_folder_that_is_a_disk_of_its_own(root):
+    DebianPackage("collector").install_in(root)
+    root.write("/var/lib/tributary/telemetry.db", "a database")
+    # The mount is there for this command alone.
+    said = root.run("sh", "-ec", "mount --bind /var/lib/tributary /var/lib/tributary; dpkg --purge tributary-collector").stdout
+    assert "/var/lib/tributary stays" in said
+    assert not any(root.place("/var/lib/tributary").iterdir())
+    assert root.run("dpkg-query", "--show", "tributary-collector", check=False).returncode == 1
+
+
 @pytest.mark.parametrize(("preset", "name"), ARM)
 def test_a_package_for_arm_is_installed_and_works(root, preset, name, tmp_path):
     architecture = EMULATORS[preset][0]

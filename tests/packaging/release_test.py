@@ -78,4 +78,10 @@ def test_the_sbom_names_what_is_linked_and_what_is_compiled_in(sbom):
     assert "librdkafka1" not in agent
     versions = {part["version"] for part in sbom["components"] if part["name"] == "libmosquitto1"}
     assert all(re.match(r"2\.", version) for version in versions) and versions
-    assert all(part["purl"].startswith("pkg:deb/debian/") for part in sbom["components"] if part["type"] == "library")
+    assert all(part["purl"].startswith(("pkg:deb/debian/", "pkg:npm/")) for part in sbom["components"] if part["type"] == "library")
+
+
+def test_the_sbom_names_swagger_ui_where_the_collector_has_it(sbom):
+    program = (REPOSITORY / "build/release-all-release/bin/tributary-collector").read_bytes()
+    has_it = b"asset_swagger_ui_bundle_js_begin" in program
+    assert ("swagger-ui-dist" in libraries(sbom, f"tributary-collector_{VERSION}_amd64.deb")) == has_it
