@@ -280,8 +280,11 @@ def test_health_tells_at_the_start_that_the_collection_cannot_hold_events(backbo
     with backbone.events() as events:
         events.create_index([("sensor_id", 1), ("timestamp", 1)], unique=True, name="mine")
     collector = backbone.collector("ingest+persist+query").start_and_wait()
-    check = wait_until(lambda: collector.health().json()["checks"]["store.telemetry"].get("detail"), 30, "health tells")
-    assert "mine" in check and "dropIndex" in check, check
+    def tells():
+        check = collector.health().json()["checks"]["store.telemetry"].get("detail", "")
+        return "mine" in check and "dropIndex" in check
+
+    wait_until(tells, 30, "health tells of the index and the way out")
     with backbone.events() as events:
         events.drop_index("mine")
     collector.wait_until_subscribed(60)

@@ -199,7 +199,7 @@ def edge_of(site, **more):
 
 
 def test_an_edge_can_neither_speak_for_another_one_nor_hear_what_is_not_for_it(place):
-    site = ComposeSite(place, MQTT_DEVICES="shed:hunter2 barn:hunter3")
+    site = ComposeSite(place, MQTT_DEVICES='"shed:hunter2 barn:hunter3"')
     site.start_mosquitto()
     try:
         def barn_of(site):

@@ -39,7 +39,8 @@ class Aarch64Collector(Collector):
 
 
 def text_of(*command):
-    return subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=60).stdout.decode()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRIBUTARY_")}
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, timeout=60).stdout.decode()
 
 
 def test_the_agents_for_arm_are_what_they_say_and_have_at_most_1_5_mib(place):
