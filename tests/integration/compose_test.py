@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from compose_site import ComposeSite
 from harness import REPOSITORY
-from paho.mqtt import client as paho
+from mqtt_device import Session
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from services.compose_file import ComposeFile, comparable, composes_at_hand
@@ -151,34 +151,20 @@ def compose_site(place):
     site.end()
 
 
-class Client:
-    """One that speaks MQTT 5 with a password."""
+class Client(Session):
+    """One that logs in."""
 
     def __init__(self, site, user, password, keep=False, ca=None, name=None):
-        self.received, self._answers = queue.Queue(), queue.Queue()
-        self._client = client = paho.Client(client_id=name or f"client-of-{user}", protocol=paho.MQTTv5)
-        client.username_pw_set(user, password)
-        client.on_message = lambda client, data, message: self.received.put((message.topic, message.payload))
-        for event in ("on_connect", "on_subscribe"):
-            setattr(client, event, lambda client, data, flags_or_id, answer, properties: self._answers.put(answer))
+        super().__init__(name or f"client-of-{user}")
+        connected = queue.Queue()
+        self._client.username_pw_set(user, password)
+        self._client.on_connect = lambda client, data, flags, reason, properties: connected.put(reason)
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 3600 if keep else 0
         if ca:
-            client.tls_set(ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        client.connect("127.0.0.1", site.mqtts_port if ca else site.mqtt_port, clean_start=not keep, properties=properties)
-        client.loop_start()
-        self.granted = self._answers.get(timeout=10)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def subscribe(self, topic):
-        self._client.subscribe(topic, qos=1)
-        self._answers.get(timeout=10)
+            self._client.tls_set(ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        self.connect("127.0.0.1", site.mqtts_port if ca else site.mqtt_port, clean_start=not keep, properties=properties)
+        self.granted = connected.get(timeout=10)
 
     def publish(self, *topics, payload=b"x"):
         """Returns once the broker has answered each."""
@@ -187,7 +173,8 @@ class Client:
 
     def hear(self, number, limit=10):
         """The next messages: (topic, payload)."""
-        return [self.received.get(timeout=limit) for _ in range(number)]
+        messages = [self.received.get(timeout=limit) for _ in range(number)]
+        return [(message.topic, message.payload) for message in messages]
 
 
 def collector_of(site, **more):

@@ -7,15 +7,17 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 
-class Device:
-    def __init__(self, broker, name="device"):
-        self.name = name
-        self.received = queue.Queue()
+class Session:
+    """An MQTT 5 client that works beside the test, from its connect() to the end of `with`."""
+
+    def __init__(self, name):
+        self.received, self._granted = queue.Queue(), queue.Queue()
         self._client = paho.Client(client_id=name, protocol=paho.MQTTv5)
         self._client.on_message = lambda client, data, message: self.received.put(message)
         self._client.on_subscribe = lambda client, data, id, reasons, properties: self._granted.put(reasons)
-        self._granted = queue.Queue()
-        self._client.connect(broker.host, broker.port)
+
+    def connect(self, host, port, **options):
+        self._client.connect(host, port, **options)
         self._client.loop_start()
 
     def __enter__(self):
@@ -28,6 +30,13 @@ class Device:
     def subscribe(self, topic):
         self._client.subscribe(topic, qos=1)
         self._granted.get(timeout=10)
+
+
+class Device(Session):
+    def __init__(self, broker, name="device"):
+        super().__init__(name)
+        self.name = name
+        self.connect(broker.host, broker.port)
 
     def publish(self, payload, pipeline="telemetry", topic=None, qos=1, retain=False, response_topic=None,
                 correlation_data=None, user_properties=()):
